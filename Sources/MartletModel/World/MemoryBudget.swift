@@ -1,0 +1,54 @@
+import Synchronization
+
+/// A hard bound on memory that several parts share: head, caches, merges and queries.
+///
+/// A part reserves before it allocates and releases when it is done. Lock-free; O(1).
+public final class MemoryBudget: Sendable {
+    /// The most bytes that may be reserved at once.
+    public let limit: Int
+    private let reserved = Atomic<Int>(0)
+    private let highest = Atomic<Int>(0)
+
+    /// A budget of `limit` bytes.
+    public init(limit: Int) {
+        precondition(limit > 0, "a memory budget must be positive, not \(limit)")
+        self.limit = limit
+    }
+
+    /// Bytes reserved now.
+    public var used: Int { reserved.load(ordering: .relaxed) }
+    /// The most bytes that were ever reserved at once.
+    public var peak: Int { highest.load(ordering: .relaxed) }
+
+    /// Reserves `bytes` if they fit; says whether they did.
+    public func tryReserve(_ bytes: Int) -> Bool {
+        var current = reserved.load(ordering: .relaxed)
+        while true {
+            if current + bytes > limit { return false }
+            let (done, seen) = reserved.compareExchange(
+                expected: current, desired: current + bytes, ordering: .acquiringAndReleasing)
+            if done {
+                highest.max(current + bytes, ordering: .relaxed)
+                return true
+            }
+            current = seen
+        }
+    }
+
+    /// Reserves `bytes`.
+    ///
+    /// - Throws: `.resourceExhausted`, naming `purpose`, when they do not fit.
+    public func reserve(_ bytes: Int, for purpose: @autoclosure () -> String) throws(MartletError) {
+        if !tryReserve(bytes) {
+            throw MartletError(
+                .resourceExhausted, "\(purpose()) needs \(bytes) bytes; \(used) of the budget's \(limit) are in use",
+                hint: "raise the memory limit, or ask for less at once")
+        }
+    }
+
+    /// Gives back `bytes` that were reserved.
+    public func release(_ bytes: Int) {
+        let (_, now) = reserved.subtract(bytes, ordering: .acquiringAndReleasing)
+        precondition(now >= 0, "more memory released than was reserved")
+    }
+}

@@ -1,0 +1,62 @@
+import MartletModel
+
+/// A bound on a field's value, for pruning by statistics only: a scan may still deliver rows outside it.
+package struct FieldBound: Sendable {
+    /// The field.
+    package var field: String
+    /// The least value that can matter, or `nil`.
+    package var lowerBound: FieldValue?
+    /// The greatest value that can matter, or `nil`.
+    package var upperBound: FieldValue?
+
+    package init(field: String, lowerBound: FieldValue? = nil, upperBound: FieldValue? = nil) {
+        self.field = field
+        self.lowerBound = lowerBound
+        self.upperBound = upperBound
+    }
+}
+
+/// Permission to answer with statistics instead of rows: where a stored block lies wholly within the request, within
+/// one series and within one bucket `floor((time - origin) / width)`, the scan may deliver a `BlockSummary`.
+package struct SummaryGrain: Sendable {
+    /// Bucket width in nanoseconds; `nil` means one bucket for all time.
+    package var width: Int64?
+    /// A bucket's start, in nanoseconds since the epoch.
+    package var origin: Int64
+
+    package init(width: Int64?, origin: Int64 = 0) {
+        self.width = width
+        self.origin = origin
+    }
+}
+
+/// What a scan is to deliver from one table.
+package struct ScanRequest: Sendable {
+    /// The table.
+    package var table: String
+    /// Field columns to deliver, in this order; may be empty. All must be in the snapshot's schema.
+    package var fields: [String]
+    /// Rows outside are not delivered.
+    package var time: TimeRange
+    /// Rows of other series are not delivered.
+    package var series: TagPredicate
+    /// Hints for pruning.
+    package var bounds: [FieldBound]
+    /// Whether summaries may stand for rows.
+    package var summaries: SummaryGrain?
+    /// Deliver each series' rows newest first, and series in any order.
+    package var newestFirst: Bool
+
+    package init(
+        table: String, fields: [String], time: TimeRange = .all, series: TagPredicate = .all,
+        bounds: [FieldBound] = [], summaries: SummaryGrain? = nil, newestFirst: Bool = false
+    ) {
+        self.table = table
+        self.fields = fields
+        self.time = time
+        self.series = series
+        self.bounds = bounds
+        self.summaries = summaries
+        self.newestFirst = newestFirst
+    }
+}
