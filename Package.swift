@@ -75,7 +75,7 @@ if !engineOnly {
     ]
     targets += [
         // Floor 8
-        module("MartletWire", ["MartletModel", "CMartletKernels"] + nio),
+        module("MartletWire", ["MartletModel", "MartletCodec"] + nio),
         module(
             "MartletServer",
             ["Martlet", "MartletWire", "CZlib"] + nio + [
