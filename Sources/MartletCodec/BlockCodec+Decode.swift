@@ -35,8 +35,8 @@ extension BlockCodec {
             return Column(type: type, count: range.count, values: values.finish())
         case .float64:
             var values = MutableBuffer(capacity: range.count * 8)
-            try FloatStream.decode(
-                bytes, count: count, range: range, into: values.base.assumingMemoryBound(to: Double.self))
+            try FloatDecoder(bytes, count: count).decode(
+                range, into: values.base.assumingMemoryBound(to: Double.self))
             values.byteCount = range.count * 8
             return Column(type: type, count: range.count, values: values.finish())
         case .bool:

@@ -1,5 +1,7 @@
 // The few loops that need instructions beyond the x86-64 baseline. Each has a portable twin in Swift that a test
 // compares it with, and each is called only after the matching martlet_has_... said yes.
+//
+// Vectors are of 1,024 numbers; "interleaved" is the bit layout of format-spec/blocks.md.
 #pragma once
 
 #include <stddef.h>
@@ -10,7 +12,45 @@
 /// Whether the processor has SSE 4.2 (the crc32 instruction).
 int martlet_has_sse42(void);
 
+/// Whether the processor has AVX2, BMI1, BMI2 and LZCNT.
+int martlet_has_avx2(void);
+
 /// CRC-32C of `count` bytes at `bytes`, continuing from the checksum `seed` (0 at the start). Needs SSE 4.2.
 uint32_t martlet_crc32c(uint32_t seed, const void *bytes, size_t count);
+
+// Everything below needs AVX2, BMI1, BMI2 and LZCNT.
+
+/// Unpacks an interleaved vector of `width` 0...32 bits a number from `128 * width` bytes.
+void martlet_unpack32(const void *input, unsigned width, uint32_t *output);
+
+/// `output[i] = base + divisor * residuals[i]` modulo 2^64, for a vector.
+void martlet_reference_i64(const uint32_t *residuals, uint64_t base, uint64_t divisor, int64_t *output);
+
+/// `output[i] = base + divisor * sum` modulo 2^64, where `sum` adds `unzigzag(residuals[k]) + step` for 0 < k <= i; for a
+/// vector whose sums fit 32 bits.
+void martlet_delta_i64(const uint32_t *residuals, int32_t step, uint64_t base, uint64_t divisor, int64_t *output);
+
+/// The same as doubles, divided by `power`; all products and sums below 2^53. Residuals below 2^31.
+void martlet_reference_f64(
+    const uint32_t *residuals, double base, double divisor, double power, double *output);
+void martlet_delta_f64(
+    const uint32_t *residuals, int32_t step, double base, double divisor, double power, double *output);
+
+/// The sum of a vector of residuals.
+uint64_t martlet_sum_u32(const uint32_t *residuals);
+
+/// The sum of the running sums that `martlet_delta_i64` forms, for residuals below 2^20 and steps of as many bits.
+int64_t martlet_sum_delta(const uint32_t *residuals, int32_t step);
+
+/// `output[i] = (double)input[i] / power` for integers below 2^51 in magnitude.
+void martlet_divide(const int64_t *input, size_t count, double power, double *output);
+
+/// Finds the integers with `(double)output[i] / power == input[i]` bit for bit. Where there is none, writes 0 and
+/// lists the position; returns the length of the list, which never exceeds `limit + 4`, and stops once above `limit`.
+size_t martlet_decimal(
+    const double *input, size_t count, double power, int64_t *output, uint32_t *exceptions, size_t limit);
+
+/// Adds to `histogram[b]` the number of residuals of `b` bits, b in 0...64.
+void martlet_bit_lengths(const uint64_t *residuals, size_t count, uint32_t *histogram);
 
 #endif

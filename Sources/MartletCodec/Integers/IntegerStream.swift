@@ -2,7 +2,8 @@ import MartletModel
 
 /// A run of 64-bit integers inside a block: a kind byte and what that kind needs.
 ///
-/// All arithmetic wraps modulo 2^64, so that signed and unsigned columns and every extreme value pass alike.
+/// All arithmetic wraps modulo 2^64, so that signed and unsigned columns and every extreme value pass alike. Streams
+/// nest (run lengths are a stream themselves) at most `deepest` levels.
 enum IntegerStream {
     enum Kind: UInt8 {
         /// One signed number for all.
@@ -11,11 +12,21 @@ enum IntegerStream {
         case raw = 1
         /// Patched bit-packing per vector, see `PackedIntegers`.
         case packed = 2
+        /// See `RunLengthIntegers`.
+        case runs = 3
+        /// See `PiecewiseIntegers`.
+        case pieces = 4
+        /// See `PeriodicIntegers`.
+        case periodic = 5
+        /// See `DictionaryIntegers`.
+        case dictionary = 6
     }
+
+    static let deepest = 5
 
     /// Appends the encoding of `count` values that the effort asks for.
     static func encode(
-        _ values: UnsafePointer<Int64>, count: Int, effort: Effort, into output: inout MutableBuffer
+        _ values: UnsafePointer<Int64>, count: Int, effort: Effort, depth: Int = 0, into output: inout MutableBuffer
     ) throws(MartletError) {
         guard count > 0 else {
             output.append(Kind.raw.rawValue)
@@ -26,13 +37,48 @@ enum IntegerStream {
             output.append(signedVarint: values[0])
             return
         }
-        let start = output.byteCount
+        if depth < 2, let period = PeriodicIntegers.period(values, count) {
+            output.append(Kind.periodic.rawValue)
+            try PeriodicIntegers.encode(values, period: period, effort: effort, depth: depth, into: &output)
+            return
+        }
+        var best = Candidate(output)
         output.append(Kind.packed.rawValue)
         PackedIntegers.encode(values, count: count, into: &output)
-        if output.byteCount - start > count * 8 + 1 {
-            output.byteCount = start
+        best.settle(&output)
+        if depth < 3 { try encodeNested(values, count, effort, depth, &best, &output) }
+        if output.byteCount - best.start > count * 8 + 1 {
+            output.byteCount = best.start
             output.append(Kind.raw.rawValue)
             output.append(UnsafeRawBufferPointer(start: values, count: count * 8))
+        }
+    }
+
+    /// Tries the encodings that are made of other streams and keeps the shortest.
+    private static func encodeNested(
+        _ values: UnsafePointer<Int64>, _ count: Int, _ effort: Effort, _ depth: Int, _ best: inout Candidate,
+        _ output: inout MutableBuffer
+    ) throws(MartletError) {
+        let runs = RunLengthIntegers.count(values, count)
+        if runs * 4 <= count {
+            output.append(Kind.runs.rawValue)
+            try RunLengthIntegers.encode(
+                values, count: count, runs: runs, effort: effort, depth: depth, into: &output)
+            best.settle(&output)
+        }
+        if runs > count / 2 && best.length > 8 {
+            output.append(Kind.pieces.rawValue)
+            let straight = try PiecewiseIntegers.encode(
+                values, count: count, effort: effort, depth: depth, into: &output)
+            if straight { best.settle(&output) } else { best.withdraw(&output) }
+        }
+        // A dictionary of n values takes log2(n) bits an index, so it cannot beat a packing of fewer.
+        if best.length > count / 2 && DictionaryIntegers.isPromising(values, count),
+            let table = DictionaryIntegers.Table(values, count: count, limit: min(4096, count / 4 + 8))
+        {
+            output.append(Kind.dictionary.rawValue)
+            try DictionaryIntegers.encode(table, count: count, effort: effort, depth: depth, into: &output)
+            best.settle(&output)
         }
     }
 
@@ -50,22 +96,74 @@ enum IntegerStream {
         }
         return true
     }
+
+    /// All values of a stream.
+    static func array(_ bytes: UnsafeRawBufferPointer, count: Int, depth: Int) throws(MartletError) -> [Int64] {
+        let values = Scratch<Int64>(count: count)
+        try IntegerDecoder(bytes, count: count, depth: depth).decode(0..<count, into: values.pointer)
+        return Array(UnsafeBufferPointer(start: values.pointer, count: count))
+    }
+
+    /// Checks that lengths are positive and add up.
+    static func checkLengths(_ lengths: [Int64], sum expected: Int) throws(MartletError) {
+        var sum: Int64 = 0
+        for length in lengths {
+            guard length > 0 && length <= Int64(expected) - sum else { throw corrupt("a run of \(length) values") }
+            sum += length
+        }
+        guard sum == Int64(expected) else { throw corrupt("runs of \(sum) values where \(expected) were promised") }
+    }
+}
+
+/// The shortest of several encodings written one after the other to the end of a buffer.
+struct Candidate {
+    /// Where the winner starts.
+    let start: Int
+    /// How long it is.
+    private(set) var length = Int.max
+
+    init(_ output: borrowing MutableBuffer) { start = output.byteCount }
+
+    /// Compares what was appended since the last call with the winner, and keeps the shorter.
+    mutating func settle(_ output: inout MutableBuffer) {
+        let previous = length == .max ? 0 : length
+        let challenger = output.byteCount - start - previous
+        if challenger < length {
+            if previous > 0 {
+                (output.base + start).copyMemory(from: output.base + start + previous, byteCount: challenger)
+            }
+            length = challenger
+        }
+        output.byteCount = start + length
+    }
+
+    /// Removes what was appended since the last call.
+    func withdraw(_ output: inout MutableBuffer) { output.byteCount = start + (length == .max ? 0 : length) }
 }
 
 /// The decoder of one integer stream: parses the head once, then decodes any range.
-enum IntegerDecoder {
+indirect enum IntegerDecoder {
     case constant(Int64)
     case raw(UnsafeRawPointer)
     case packed(PackedIntegers.Decoder)
+    case runs(RunLengthIntegers.Decoder)
+    case pieces(PiecewiseIntegers.Decoder)
+    case periodic(PeriodicIntegers.Decoder)
+    case dictionary(DictionaryIntegers.Decoder)
 
     /// Reads the head of a stream of `count` integers that fills `bytes`.
-    init(_ bytes: UnsafeRawBufferPointer, count: Int) throws(MartletError) {
+    init(_ bytes: UnsafeRawBufferPointer, count: Int, depth: Int = 0) throws(MartletError) {
+        guard depth <= IntegerStream.deepest else { throw corrupt("streams nest too deep") }
         var reader = ByteReader(bytes)
         let kind = try reader.byte()
         switch IntegerStream.Kind(rawValue: kind) {
         case .constant: self = .constant(try reader.signedVarint())
         case .raw: self = .raw(try reader.take(count * 8).baseAddress ?? reader.end)
         case .packed: self = .packed(try PackedIntegers.Decoder(reader.rest, count: count))
+        case .runs: self = .runs(try RunLengthIntegers.Decoder(&reader, count: count, depth: depth))
+        case .pieces: self = .pieces(try PiecewiseIntegers.Decoder(&reader, count: count, depth: depth))
+        case .periodic: self = .periodic(try PeriodicIntegers.Decoder(&reader, count: count, depth: depth))
+        case .dictionary: self = .dictionary(try DictionaryIntegers.Decoder(&reader, count: count, depth: depth))
         case nil: throw corrupt("unknown integer encoding \(kind)")
         }
     }
@@ -76,7 +174,24 @@ enum IntegerDecoder {
         case .constant(let value): output.update(repeating: value, count: range.count)
         case .raw(let base):
             UnsafeMutableRawPointer(output).copyMemory(from: base + range.lowerBound * 8, byteCount: range.count * 8)
-        case .packed(let decoder): try decoder.decode(range, into: output)
+        case .packed(let decoder): try decoder.decode(range, to: .integers(output))
+        case .runs(let decoder): decoder.decode(range, into: output)
+        case .pieces(let decoder): try decoder.decode(range, into: output)
+        case .periodic(let decoder): decoder.decode(range, into: output)
+        case .dictionary(let decoder): try decoder.decode(range, into: output)
+        }
+    }
+
+    /// Writes the values of `range`, below 2^51 in magnitude, as doubles divided by `power`.
+    func decode(_ range: Range<Int>, power: Double, into output: UnsafeMutablePointer<Double>) throws(MartletError) {
+        switch self {
+        case .constant(let value): output.update(repeating: Double(value) / power, count: range.count)
+        case .packed(let decoder): try decoder.decode(range, to: .doubles(output, power: power))
+        default:
+            // The integers are written where the doubles will be; the division reads each before it writes it.
+            let integers = UnsafeMutableRawPointer(output).assumingMemoryBound(to: Int64.self)
+            try decode(range, into: integers)
+            Kernels.divide(integers, range.count, power: power, into: output)
         }
     }
 }

@@ -11,7 +11,7 @@ extension PackedIntegers {
         let step: Int64
         let count: Int
         /// One entry a vector.
-        private let vectors: [Vector]
+        let vectors: [Vector]
 
         struct Vector {
             var cut: Cut
@@ -68,70 +68,161 @@ extension PackedIntegers {
             return cut
         }
 
-        /// Writes the values of `range` to `output`; decodes only the vectors that overlap it.
-        func decode(_ range: Range<Int>, into output: UnsafeMutablePointer<Int64>) throws(MartletError) {
+        /// Where the values go.
+        enum Target {
+            case integers(UnsafeMutablePointer<Int64>)
+            /// As doubles, divided by `power`; the integers are below 2^51 in magnitude.
+            case doubles(UnsafeMutablePointer<Double>, power: Double)
+        }
+
+        /// Writes the values of `range` to the target; decodes only the vectors that overlap it.
+        func decode(_ range: Range<Int>, to target: Target) throws(MartletError) {
             guard !range.isEmpty else { return }
-            let residuals = Scratch<UInt64>(count: vectorLength)
+            let work = Work()
             for vector in (range.lowerBound / vectorLength)...((range.upperBound - 1) / vectorLength) {
                 let start = vector * vectorLength
                 let length = min(vectorLength, count - start)
-                try unpack(vectors[vector], length, into: residuals.pointer)
-                restore(vectors[vector].base, length, residuals.pointer)
                 let from = max(range.lowerBound, start)
                 let to = min(range.upperBound, start + length)
-                UnsafeMutableRawPointer(output + (from - range.lowerBound)).copyMemory(
-                    from: residuals.pointer + (from - start), byteCount: (to - from) * 8)
+                if to - from == length {
+                    let place = start - range.lowerBound
+                    switch target {
+                    case .integers(let output): try decode(vector, length, work, to: .integers(output + place))
+                    case .doubles(let output, let power):
+                        try decode(vector, length, work, to: .doubles(output + place, power: power))
+                    }
+                    continue
+                }
+                let output: UnsafeMutableRawPointer
+                switch target {
+                case .integers(let base):
+                    try decode(vector, length, work, to: .integers(work.integers.pointer))
+                    output = UnsafeMutableRawPointer(base + (from - range.lowerBound))
+                case .doubles(let base, let power):
+                    let doubles = UnsafeMutableRawPointer(work.integers.pointer).assumingMemoryBound(to: Double.self)
+                    try decode(vector, length, work, to: .doubles(doubles, power: power))
+                    output = UnsafeMutableRawPointer(base + (from - range.lowerBound))
+                }
+                output.copyMemory(from: work.integers.pointer + (from - start), byteCount: (to - from) * 8)
             }
         }
 
-        /// Writes the patched residuals of one vector.
-        private func unpack(
-            _ vector: Vector, _ length: Int, into residuals: UnsafeMutablePointer<UInt64>
-        ) throws(MartletError) {
-            let width = vector.cut.width
-            if length < vectorLength {
-                BitPacking.unpackSequence(vector.payload, count: length, width: width, into: residuals)
-            } else if width > 32 {
-                BitPacking.unpackVector64(vector.payload, width: width, into: residuals)
-            } else {
-                withUnsafeTemporaryAllocation(of: UInt32.self, capacity: vectorLength) { narrow in
-                    let narrow = narrow.baseAddress!
-                    BitPacking.unpackVector32(vector.payload, width: width, into: narrow)
-                    for index in 0..<vectorLength { residuals[index] = UInt64(narrow[index]) }
-                }
+        /// Memory for one vector at each stage.
+        struct Work: ~Copyable {
+            let narrow = Scratch<UInt32>(count: vectorLength)
+            let wide = Scratch<UInt64>(count: vectorLength)
+            let integers = Scratch<Int64>(count: vectorLength)
+        }
+
+        /// Whether a vector's residuals and sums fit the kernels of 32 bits.
+        @inline(__always) func isNarrow(_ vector: Vector, _ length: Int) -> Bool {
+            let bits = vector.cut.width + vector.cut.highWidth
+            switch mode {
+            case .reference: return length == vectorLength && bits <= 31
+            case .delta: return length == vectorLength && bits <= 20 && abs(step) < 1 << 20
+            case .deltaOfDelta: return false
             }
-            guard vector.cut.hasPatches else { return }
-            let positions = vector.payload + BitPacking.byteCount(length, width: width)
-            let highs = positions + (vector.cut.patches * 10 + 7) >> 3
-            for patch in 0..<vector.cut.patches {
+        }
+
+        private func decode(_ index: Int, _ length: Int, _ work: borrowing Work, to target: Target) throws(MartletError) {
+            let vector = vectors[index]
+            guard isNarrow(vector, length) else {
+                try unpack(vector, length, narrow: work.narrow.pointer, into: work.wide.pointer)
+                switch target {
+                case .integers(let output): restore(vector.base, length, work.wide.pointer, into: output)
+                case .doubles(let output, let power):
+                    // The doubles may go to `work.integers` itself; the division reads each element before it writes.
+                    let integers = UnsafeMutableRawPointer(output).assumingMemoryBound(to: Int64.self)
+                    restore(vector.base, length, work.wide.pointer, into: integers)
+                    Kernels.divide(integers, length, power: power, into: output)
+                }
+                return
+            }
+            let residuals = work.narrow.pointer
+            try unpack(vector, into: residuals)
+            let base = UInt64(bitPattern: low) &+ divisor &* vector.base
+            switch (target, mode) {
+            case (.integers(let output), .reference):
+                Kernels.reference(residuals, base: base, divisor: divisor, into: output)
+            case (.integers(let output), _):
+                Kernels.delta(
+                    residuals, step: Int32(truncatingIfNeeded: step), base: base, divisor: divisor, into: output)
+            case (.doubles(let output, let power), .reference):
+                Kernels.reference(
+                    residuals, base: Double(Int64(bitPattern: base)), divisor: Double(divisor), power: power,
+                    into: output)
+            case (.doubles(let output, let power), _):
+                Kernels.delta(
+                    residuals, step: Int32(truncatingIfNeeded: step), base: Double(Int64(bitPattern: base)),
+                    divisor: Double(divisor), power: power, into: output)
+            }
+        }
+
+        /// Writes the patched residuals of one whole vector of at most 32 bits.
+        func unpack(_ vector: Vector, into residuals: UnsafeMutablePointer<UInt32>) throws(MartletError) {
+            let cut = vector.cut
+            Kernels.unpack32(vector.payload, width: cut.width, into: residuals)
+            guard cut.hasPatches else { return }
+            let positions = vector.payload + BitPacking.byteCount(vectorLength, width: cut.width)
+            let highs = positions + (cut.patches * 10 + 7) >> 3
+            for patch in 0..<cut.patches {
+                let position = Int(BitPacking.bits(positions, at: patch * 10, width: 10))
+                let high = BitPacking.bits(highs, at: patch * cut.highWidth, width: cut.highWidth)
+                residuals[position] |= UInt32(truncatingIfNeeded: high) &<< UInt32(truncatingIfNeeded: cut.width)
+            }
+        }
+
+        /// Writes the patched residuals of any vector.
+        private func unpack(
+            _ vector: Vector, _ length: Int, narrow: UnsafeMutablePointer<UInt32>,
+            into residuals: UnsafeMutablePointer<UInt64>
+        ) throws(MartletError) {
+            let cut = vector.cut
+            if length < vectorLength {
+                BitPacking.unpackSequence(vector.payload, count: length, width: cut.width, into: residuals)
+            } else if cut.width > 32 {
+                BitPacking.unpackVector64(vector.payload, width: cut.width, into: residuals)
+            } else {
+                Kernels.unpack32(vector.payload, width: cut.width, into: narrow)
+                for index in 0..<vectorLength { residuals[index] = UInt64(narrow[index]) }
+            }
+            guard cut.hasPatches else { return }
+            let positions = vector.payload + BitPacking.byteCount(length, width: cut.width)
+            let highs = positions + (cut.patches * 10 + 7) >> 3
+            for patch in 0..<cut.patches {
                 let position = Int(BitPacking.bits(positions, at: patch * 10, width: 10))
                 guard position < length else { throw corrupt("a patch at \(position) of a vector of \(length)") }
-                let high = BitPacking.bits(highs, at: patch * vector.cut.highWidth, width: vector.cut.highWidth)
-                residuals[position] |= high &<< UInt64(width)
+                let high = BitPacking.bits(highs, at: patch * cut.highWidth, width: cut.highWidth)
+                residuals[position] |= high &<< UInt64(cut.width)
             }
         }
 
-        /// Turns residuals into values in place.
-        private func restore(_ base: UInt64, _ length: Int, _ values: UnsafeMutablePointer<UInt64>) {
+        /// Turns residuals into values.
+        private func restore(
+            _ base: UInt64, _ length: Int, _ residuals: UnsafePointer<UInt64>, into values: UnsafeMutablePointer<Int64>
+        ) {
             let low = UInt64(bitPattern: low)
+            let divisor = divisor
             var sum = base
             switch mode {
             case .reference:
-                for index in 0..<length { values[index] = low &+ divisor &* (base &+ values[index]) }
+                for index in 0..<length {
+                    values[index] = Int64(bitPattern: low &+ divisor &* (base &+ residuals[index]))
+                }
             case .delta:
                 let step = UInt64(bitPattern: step)
-                values[0] = low &+ divisor &* sum
+                values[0] = Int64(bitPattern: low &+ divisor &* sum)
                 for index in 1..<max(length, 1) {
-                    sum = sum &+ step &+ UInt64(bitPattern: ZigZag.decode(values[index]))
-                    values[index] = low &+ divisor &* sum
+                    sum = sum &+ step &+ UInt64(bitPattern: ZigZag.decode(residuals[index]))
+                    values[index] = Int64(bitPattern: low &+ divisor &* sum)
                 }
             case .deltaOfDelta:
                 var difference = UInt64(bitPattern: step)
-                values[0] = low &+ divisor &* sum
+                values[0] = Int64(bitPattern: low &+ divisor &* sum)
                 for index in 1..<max(length, 1) {
-                    difference = difference &+ UInt64(bitPattern: ZigZag.decode(values[index]))
+                    difference = difference &+ UInt64(bitPattern: ZigZag.decode(residuals[index]))
                     sum = sum &+ difference
-                    values[index] = low &+ divisor &* sum
+                    values[index] = Int64(bitPattern: low &+ divisor &* sum)
                 }
             }
         }

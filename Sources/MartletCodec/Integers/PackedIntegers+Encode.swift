@@ -88,7 +88,7 @@ extension PackedIntegers {
     static func measure(_ residuals: UnsafePointer<UInt64>, _ count: Int) -> Cut {
         withUnsafeTemporaryAllocation(of: UInt32.self, capacity: 65) { histogram in
             histogram.update(repeating: 0)
-            for index in 0..<count { histogram[BitPacking.bitLength(residuals[index])] &+= 1 }
+            Kernels.bitLengths(residuals, count, into: histogram.baseAddress!)
             return Cut.best(histogram: histogram.baseAddress!, count: count)
         }
     }
