@@ -46,6 +46,9 @@ var targets: [Target] = [
     // Floor 7
     module("Martlet", ["MartletModel", "MartletCodec", "MartletStorage", "MartletQuery", "MartletParquet"]),
 
+    .executableTarget(
+        name: "MartletCodecBench", dependencies: ["MartletModel", "MartletCodec"], path: "Benchmarks/Codec",
+        swiftSettings: strict),
     .target(
         name: "MartletTestSupport", dependencies: ["MartletModel"], path: "Tests/Support", swiftSettings: strict),
     tests("MartletModelTests", ["MartletModel"]),

@@ -74,62 +74,50 @@ package struct ColumnStatistics: Sendable, Hashable {
     }
 
     private mutating func addFloats(_ column: Column, _ rows: Range<Int>) {
-        let values = column.values.pointer(to: Double.self)
-        var low = Double.infinity
-        var high = -Double.infinity
-        var total = 0.0
-        var ordered = 0
-        for row in rows where column.isValid(row) {
-            let value = values[row]
-            total += value
-            if value.isNaN {
-                hasNaN = true
-            } else {
-                ordered += 1
-                low = Swift.min(low, value)
-                high = Swift.max(high, value)
-            }
+        let values = column.values.pointer(to: Double.self) + rows.lowerBound
+        var summary = NumericSummary.Floats()
+        if let validity = column.validity {
+            for row in rows where Bitmap.isSet(validity.baseAddress, row) { summary.add(values[row - rows.lowerBound]) }
+        } else {
+            summary.add(values, rows.count)
         }
-        sum = .float64(total)
-        if ordered > 0 {
-            min = .float64(low)
-            max = .float64(high)
+        sum = .float64(summary.sum)
+        hasNaN = summary.hasNaN
+        if summary.low <= summary.high {
+            min = .float64(summary.low)
+            max = .float64(summary.high)
         }
     }
 
     private mutating func addSigned(_ column: Column, _ rows: Range<Int>) {
-        let values = column.values.pointer(to: Int64.self)
-        var low = Int64.max
-        var high = Int64.min
-        var total: Int128 = 0
-        for row in rows where column.isValid(row) {
-            low = Swift.min(low, values[row])
-            high = Swift.max(high, values[row])
-            total += Int128(values[row])
+        let values = column.values.pointer(to: Int64.self) + rows.lowerBound
+        var summary = NumericSummary.Integers<Int64>()
+        if let validity = column.validity {
+            for row in rows where Bitmap.isSet(validity.baseAddress, row) { summary.add(values[row - rows.lowerBound]) }
+        } else {
+            summary.add(values, rows.count)
         }
         if column.type == .timestamp {
-            min = .timestamp(Timestamp(nanoseconds: low))
-            max = .timestamp(Timestamp(nanoseconds: high))
+            min = .timestamp(Timestamp(nanoseconds: summary.low))
+            max = .timestamp(Timestamp(nanoseconds: summary.high))
         } else {
-            min = .int64(low)
-            max = .int64(high)
-            sum = Int64(exactly: total).map { .int64($0) }
+            min = .int64(summary.low)
+            max = .int64(summary.high)
+            sum = Int64(exactly: summary.sum).map { .int64($0) }
         }
     }
 
     private mutating func addUnsigned(_ column: Column, _ rows: Range<Int>) {
-        let values = column.values.pointer(to: UInt64.self)
-        var low = UInt64.max
-        var high = UInt64.min
-        var total: UInt128 = 0
-        for row in rows where column.isValid(row) {
-            low = Swift.min(low, values[row])
-            high = Swift.max(high, values[row])
-            total += UInt128(values[row])
+        let values = column.values.pointer(to: UInt64.self) + rows.lowerBound
+        var summary = NumericSummary.Integers<UInt64>()
+        if let validity = column.validity {
+            for row in rows where Bitmap.isSet(validity.baseAddress, row) { summary.add(values[row - rows.lowerBound]) }
+        } else {
+            summary.add(values, rows.count)
         }
-        min = .uint64(low)
-        max = .uint64(high)
-        sum = UInt64(exactly: total).map { .uint64($0) }
+        min = .uint64(summary.low)
+        max = .uint64(summary.high)
+        sum = UInt64(exactly: summary.sum).map { .uint64($0) }
     }
 
     private mutating func addBools(_ column: Column, _ rows: Range<Int>) {

@@ -83,7 +83,7 @@ enum DictionaryIntegers {
 
     struct Decoder {
         private let values: [Int64]
-        private let indices: IntegerDecoder
+        let indices: IntegerDecoder
 
         init(_ reader: inout ByteReader, count: Int, depth: Int) throws(MartletError) {
             let entries = try reader.count(upTo: count, "the size of a dictionary")

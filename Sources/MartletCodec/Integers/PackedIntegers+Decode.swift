@@ -124,7 +124,8 @@ extension PackedIntegers {
             }
         }
 
-        private func decode(_ index: Int, _ length: Int, _ work: borrowing Work, to target: Target) throws(MartletError) {
+        private func decode(_ index: Int, _ length: Int, _ work: borrowing Work, to target: Target) throws(MartletError)
+        {
             let vector = vectors[index]
             guard isNarrow(vector, length) else {
                 try unpack(vector, length, narrow: work.narrow.pointer, into: work.wide.pointer)

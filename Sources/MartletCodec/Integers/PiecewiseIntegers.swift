@@ -130,7 +130,7 @@ enum PiecewiseIntegers {
         private let lengths: [Int64]
         private let starts: [Int64]
         private let steps: [Int64]
-        private let residuals: IntegerDecoder
+        let residuals: IntegerDecoder
 
         init(_ reader: inout ByteReader, count: Int, depth: Int) throws(MartletError) {
             let pieces = try reader.count(upTo: count, "the number of pieces")
