@@ -1,0 +1,10 @@
+import MartletModel
+
+extension FunctionRegistry {
+    /// The functions that every query knows. docs/sql-functions.md has the table.
+    public static let builtIn: FunctionRegistry = {
+        var registry = FunctionRegistry()
+        registry.registerAggregates()
+        return registry
+    }()
+}
