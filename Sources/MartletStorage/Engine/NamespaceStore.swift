@@ -1,0 +1,140 @@
+import MartletModel
+import Synchronization
+
+/// One open namespace: a directory with its manifest, segments and, unless it was opened for reading, its writer.
+final class NamespaceStore: NamespaceEngine {
+    let name: String
+    let core: StorageCore
+    let directory: String
+    let series: SeriesCatalog
+    /// Bytes that recovery found damaged.
+    let damage: [DamagedLayer]
+    private let writer: Mutex<NamespaceWriter>
+    private let current: Mutex<NamespaceState>
+    private let queue: CommitQueue
+
+    var clock: any Clock { core.clock }
+
+    private init(_ opened: sending OpenedNamespace, name: String, core: StorageCore, directory: String) {
+        self.name = name
+        self.core = core
+        self.directory = directory
+        series = opened.series
+        damage = opened.damage
+        current = Mutex(opened.writer.state)
+        writer = Mutex(opened.writer)
+        let target = WeakStore()
+        queue = CommitQueue(label: "martlet.commit.\(name)") { target.commit($0) }
+        target.store = self
+    }
+
+    /// Opens a namespace's directory for writing, making it if it is new.
+    static func open(
+        _ name: String, at directory: String, core: StorageCore
+    ) throws(MartletError) -> NamespaceStore {
+        NamespaceStore(
+            try NamespaceOpener(core: core, directory: directory).openForWriting(), name: name, core: core,
+            directory: directory)
+    }
+
+    // MARK: - Reading
+
+    func snapshot() throws(MartletError) -> any ReadSnapshot {
+        NamespaceSnapshot(current.withLock { $0 }, series: series, core: core)
+    }
+
+    // MARK: - Appending
+
+    func append(_ batches: [TableBatch]) throws(MartletError) -> AppendOutcome {
+        try queue.appendAndWait(try Self.checked(batches))
+    }
+
+    func append(
+        _ batches: [TableBatch], completion: @escaping @Sendable (Result<AppendOutcome, MartletError>) -> Void
+    ) {
+        do throws(MartletError) {
+            queue.append(PendingAppend(batches: try Self.checked(batches), completion: completion))
+        } catch {
+            completion(.failure(error))
+        }
+    }
+
+    private static func checked(_ batches: [TableBatch]) throws(MartletError) -> [AppendBatch] {
+        var result: [AppendBatch] = []
+        result.reserveCapacity(batches.count)
+        for batch in batches { result.append(try AppendBatch(batch)) }
+        return result
+    }
+
+    fileprivate func commit(_ group: [PendingAppend]) {
+        let outcome = Result<[AppendOutcome], MartletError> { () throws(MartletError) in
+            try change { (writer) throws(MartletError) in try writer.commit(group) }
+        }
+        switch outcome {
+        case .success(let outcomes):
+            for (pending, outcome) in zip(group, outcomes) { pending.completion(.success(outcome)) }
+        case .failure(let error):
+            for pending in group { pending.completion(.failure(error)) }
+        }
+    }
+
+    /// Runs `body` as the namespace's only writer and publishes the state that it leaves.
+    private func change<Result: Sendable>(
+        _ body: (NamespaceWriter) throws(MartletError) -> Result
+    ) throws(MartletError) -> Result {
+        try writer.withLock { (writer) throws(MartletError) in
+            let result = try body(writer)
+            let state = writer.state
+            current.withLock { $0 = state }
+            return result
+        }
+    }
+
+    // MARK: - Deleting and changing tables
+
+    func delete(from table: String, time: TimeRange, series predicate: TagPredicate) throws(MartletError) -> Int {
+        throw MartletError(.unsupported, "deleting is not built yet")
+    }
+
+    func createTable(_ schema: TableSchema) throws(MartletError) {
+        throw MartletError(.unsupported, "creating tables is not built yet")
+    }
+
+    func dropTable(_ name: String) throws(MartletError) {
+        throw MartletError(.unsupported, "dropping tables is not built yet")
+    }
+
+    func addField(_ field: ColumnDescription, to table: String) throws(MartletError) {
+        throw MartletError(.unsupported, "adding fields is not built yet")
+    }
+
+    func changeType(of field: String, in table: String, to type: ColumnType) throws(MartletError) {
+        throw MartletError(.unsupported, "changing types is not built yet")
+    }
+
+    func dropField(_ field: String, from table: String) throws(MartletError) {
+        throw MartletError(.unsupported, "dropping fields is not built yet")
+    }
+
+    func compact() throws(MartletError) {}
+
+    func close() throws(MartletError) {
+        try writer.withLock { (writer) throws(MartletError) in try writer.close() }
+    }
+}
+
+/// Breaks the cycle between a store and its queue.
+private final class WeakStore: @unchecked Sendable {
+    // Set once, before the queue is used.
+    weak var store: NamespaceStore?
+
+    func commit(_ group: [PendingAppend]) {
+        guard let store else {
+            for pending in group {
+                pending.completion(.failure(MartletError(.closed, "the namespace is closed")))
+            }
+            return
+        }
+        store.commit(group)
+    }
+}

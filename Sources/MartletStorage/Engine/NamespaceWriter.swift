@@ -1,0 +1,244 @@
+import MartletModel
+
+/// The part of a namespace that changes files: one commit at a time. Not thread-safe; the store's lock guards it.
+final class NamespaceWriter {
+    private let core: StorageCore
+    private let directory: String
+    private let series: SeriesCatalog
+    private(set) var manifest: Manifest
+    private(set) var log: HotLog
+    private(set) var state: NamespaceState
+    /// The last commit number given out.
+    private(set) var commit: UInt64
+    /// The lock on the directory, held as long as the writer lives.
+    private var isClosed = false
+
+    init(
+        core: StorageCore, directory: String, series: SeriesCatalog, manifest: Manifest, log: HotLog,
+        state: NamespaceState
+    ) {
+        self.core = core
+        self.directory = directory
+        self.series = series
+        self.manifest = manifest
+        self.log = log
+        self.state = state
+        self.commit = state.commit
+    }
+
+    // MARK: - Commits
+
+    /// Writes a group of appends as one layer.
+    ///
+    /// - Returns: one outcome per append; throws when nothing was committed.
+    func commit(_ group: [PendingAppend]) throws(MartletError) -> [AppendOutcome] {
+        try ensureUsableLog()
+        var catalog = state.catalog
+        var outcomes: [AppendOutcome] = []
+        var stages: [UInt32: TableStage] = [:]
+        let first = commit + 1
+        var bytesIngested = 0
+        for (index, pending) in group.enumerated() {
+            var outcome = AppendOutcome(accepted: 0, rejected: [], commit: first + UInt64(index), isDurable: false)
+            for (number, batch) in pending.batches.enumerated() {
+                let definition =
+                    catalog[batch.table]
+                    ?? TableDefinition(
+                        id: catalog.nextTableID, name: batch.table, tags: [], fields: [], nextFieldID: 0)
+                let isNew = catalog[definition.id] == nil
+                var stage =
+                    stages.removeValue(forKey: definition.id)
+                    ?? TableStage(definition: definition, isChanged: isNew)
+                let limit = core.options.seriesLimit
+                let series = series
+                let refused = try stage.add(batch) { tags throws(MartletError) in
+                    try series.intern(table: definition.id, tags, limit: limit)
+                }
+                outcome.accepted += batch.rowCount - refused.count
+                outcome.rejected += refused.map { RejectedRow(batch: number, row: $0.row, error: $0.error) }
+                if stage.rowCount == 0 { continue }
+                bytesIngested += batch.memoryFootprint
+                stages[definition.id] = stage
+                catalog.define(stage.definition)
+            }
+            outcomes.append(outcome)
+        }
+        let rowCount = stages.values.reduce(0) { $0 + $1.rowCount }
+        let rejected = outcomes.reduce(0) { $0 + $1.rejected.count }
+        StorageCounters.add(core.counters.rejectedRows, rejected)
+        if rowCount > 0 {
+            let last = first + UInt64(group.count) - 1
+            try write(
+                stages.values.sorted { $0.definition.id < $1.definition.id }, first...last, catalog: catalog,
+                changes: [], tombstones: [])
+            StorageCounters.add(core.counters.rows, rowCount)
+            StorageCounters.add(core.counters.bytesIngested, bytesIngested)
+        }
+        let isDurable = core.options.durability == .commit
+        for index in outcomes.indices { outcomes[index].isDurable = isDurable }
+        return outcomes
+    }
+
+    /// Writes changes of the catalog and erasures as a layer of their own.
+    func commit(changes: [CatalogChange], tombstones: [Tombstone]) throws(MartletError) {
+        try ensureUsableLog()
+        var catalog = state.catalog
+        for change in changes { catalog.apply(change) }
+        try write([], (commit + 1)...(commit + 1), catalog: catalog, changes: changes, tombstones: tombstones)
+    }
+
+    private func write(
+        _ stages: [TableStage], _ commits: ClosedRange<UInt64>, catalog: Catalog, changes: [CatalogChange],
+        tombstones: [Tombstone]
+    ) throws(MartletError) {
+        do throws(MartletError) {
+            try writeLayer(stages, commits, catalog: catalog, changes: changes, tombstones: tombstones)
+        } catch {
+            // Whatever failed, the log's numbering of series may be ahead of its bytes now.
+            log.abandon()
+            StorageCounters.add(core.counters.failures, 1)
+            throw MartletError(
+                error.code, "the commit was not written: \(error.message)", at: error.location,
+                hint: error.hint ?? "nothing of it was kept; free space or check the device, and send it again")
+        }
+    }
+
+    private func writeLayer(
+        _ stages: [TableStage], _ commits: ClosedRange<UInt64>, catalog: Catalog, changes: [CatalogChange],
+        tombstones: [Tombstone]
+    ) throws(MartletError) {
+        var changes = changes
+        var newSeries: [UInt32] = []
+        var newTags: [(table: UInt32, tags: [UInt8])] = []
+        let firstLocal = Int(log.localCount)
+        var estimate = 4096
+        for stage in stages {
+            if stage.isChanged || !log.knownTables.contains(stage.definition.id) {
+                changes.append(.define(stage.definition))
+            }
+            for id in stage.series where log.local(id) == nil {
+                log.number(id)
+                newSeries.append(id)
+            }
+            try series.forEach(Array(newSeries[newTags.count...])) { (_, tags) throws(MartletError) in
+                newTags.append((stage.definition.id, [UInt8](tags)))
+            }
+            estimate += stage.rowCount * (stage.definition.fields.count + 1) * 2
+        }
+        let order = try series.order(of: stages.isEmpty ? 0 : series.count)
+        var builder = LayerBuilder(capacity: estimate)
+        for stage in stages { try builder.add(stage, ranks: order.ranks) }
+        let log = log
+        let layer = builder.finish(
+            salt: log.salt, commits: commits, changes: changes, firstLocal: firstLocal, newSeries: newTags,
+            tombstones: tombstones, localSeries: { log.local($0)! })
+        let resolved = try tombstones.map { (tombstone) throws(MartletError) in
+            try ResolvedTombstone(tombstone, series)
+        }
+
+        let offset = log.length
+        try log.append(layer.bytes)
+        if core.options.durability == .commit {
+            do throws(MartletError) {
+                try log.sync()
+            } catch {
+                log.retract(layer.bytes.byteCount)
+                throw error
+            }
+            StorageCounters.add(core.counters.syncs, 1)
+        }
+        for change in changes {
+            if case .define(let table) = change { log.knownTables.insert(table.id) }
+        }
+        commit = commits.upperBound
+        StorageCounters.add(core.counters.bytesWritten, layer.bytes.byteCount)
+        StorageCounters.add(core.counters.layers, 1)
+        StorageCounters.add(core.counters.commits, commits.count)
+        publish(layer, at: offset, catalog, resolved)
+    }
+
+    private func publish(
+        _ built: BuiltLayer, at offset: Int64, _ catalog: Catalog, _ tombstones: [ResolvedTombstone]
+    ) {
+        let size = built.bytes.byteCount
+        let reserved = core.budget.tryReserve(size) ? size : 0
+        let source = reserved > 0 ? BlockSource.memory(built.bytes, offset: offset) : .file(log.file)
+        let groups = built.groups.map {
+            $0.placed(
+                at: offset, source: source, precedence: built.header.lastCommit,
+                tombstonesAppliedThrough: built.header.lastCommit)
+        }
+        let layer = Layer(
+            offset: offset, header: built.header, groups: groups, reserved: reserved, budget: core.budget)
+        var hot = state.hot
+        hot[hot.count - 1].layers.append(layer)
+        hot[hot.count - 1].length = log.length
+        state = NamespaceState(
+            commit: commit, catalog: catalog, hot: hot, sealed: state.sealed,
+            tombstones: state.tombstones + tombstones, seriesCount: series.count)
+    }
+
+    /// Makes everything that was written durable.
+    func sync() throws(MartletError) {
+        if log.isAbandoned || log.syncedLength == log.length { return }
+        try log.sync()
+        StorageCounters.add(core.counters.syncs, 1)
+    }
+
+    // MARK: - Segments
+
+    /// Whether the active segment is due for sealing.
+    var isLogFull: Bool {
+        log.length >= Int64(core.options.hotSegmentBytes) || log.layerCount >= core.options.hotSegmentLayers
+    }
+
+    private func ensureUsableLog() throws(MartletError) {
+        if isClosed { throw MartletError(.closed, "the namespace is closed") }
+        if log.isAbandoned || isLogFull { try rotate() }
+    }
+
+    /// Freezes the active segment and begins a new one.
+    func rotate() throws(MartletError) {
+        if !log.isAbandoned { try sync() }
+        let number = manifest.nextSegment
+        manifest.nextSegment += 1
+        let salt = UInt64(bitPattern: core.clock.now().nanoseconds) &* 0x9e37_79b9_7f4a_7c15 ^ number
+        let next = try HotLog.create(number, salt: salt, in: directory, core.files, core.cache)
+        var edited = manifest
+        edited.hot[edited.hot.count - 1].length = UInt64(log.length)
+        edited.hot.append(Manifest.Hot(number: number, length: nil))
+        try replaceManifest(edited)
+        var hot = state.hot
+        hot[hot.count - 1].isFrozen = true
+        hot.append(HotSegment(number: number, file: next.file, layers: [], length: next.length, isFrozen: false))
+        log = next
+        state = NamespaceState(
+            commit: state.commit, catalog: state.catalog, hot: hot, sealed: state.sealed,
+            tombstones: state.tombstones, seriesCount: state.seriesCount)
+    }
+
+    /// Writes an edited manifest and makes it the current one.
+    private func replaceManifest(_ edited: Manifest) throws(MartletError) {
+        var edited = edited
+        edited.edit += 1
+        edited.nextSegment = max(edited.nextSegment, manifest.nextSegment)
+        edited.catalog = state.catalog
+        let size = try edited.write(directory, core.files)
+        StorageCounters.add(core.counters.bytesWritten, size)
+        manifest = edited
+    }
+
+    /// Syncs what is not durable yet and refuses further commits.
+    func close() throws(MartletError) {
+        if isClosed { return }
+        try sync()
+        isClosed = true
+    }
+}
+
+extension AppendBatch {
+    /// Bytes of the columns, for the figure of bytes ingested.
+    var memoryFootprint: Int {
+        rowCount * 12 + fields.reduce(0) { $0 + $1.1.memoryFootprint }
+    }
+}

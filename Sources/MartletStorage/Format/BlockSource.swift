@@ -1,0 +1,77 @@
+import MartletCodec
+import MartletModel
+
+/// Where a row group's blocks are read from.
+enum BlockSource: Sendable {
+    /// A layer that is held in memory; it begins at byte `offset` of its file. Its checksums were computed or verified
+    /// when it came into memory.
+    case memory(Buffer, offset: Int64)
+    /// A file, through the block cache.
+    case file(SegmentFile)
+
+    /// Decodes rows of a block.
+    func decode(_ block: BlockReference, rows: Range<Int>, of count: Int) throws(MartletError) -> Column {
+        switch self {
+        case .memory(let buffer, let offset):
+            let start = Int(block.offset - offset)
+            precondition(start >= 0 && start + block.length <= buffer.byteCount, "a block outside of its layer")
+            let bytes = UnsafeRawBufferPointer(start: buffer.baseAddress + start, count: block.length)
+            defer { withExtendedLifetime(buffer) {} }
+            return rows == 0..<count ? try BlockCodec.decode(bytes) : try BlockCodec.decode(bytes, rows: rows)
+        case .file(let file):
+            let buffer = try file.block(block)
+            defer { withExtendedLifetime(buffer) {} }
+            return rows == 0..<count
+                ? try BlockCodec.decode(buffer.bytes) : try BlockCodec.decode(buffer.bytes, rows: rows)
+        }
+    }
+}
+
+/// An open segment file. Blocks come out verified: through the cache, or read and checked.
+final class SegmentFile: Sendable {
+    let path: String
+    let file: any File
+    /// Distinguishes files within the cache; never reused within a process.
+    let identity: UInt64
+    private let cache: BlockCache
+
+    init(path: String, file: any File, cache: BlockCache) {
+        self.path = path
+        self.file = file
+        self.identity = cache.newIdentity()
+        self.cache = cache
+    }
+
+    deinit { cache.forget(identity) }
+
+    /// The bytes of a block, checked against its checksum.
+    func block(_ reference: BlockReference) throws(MartletError) -> Buffer {
+        if let cached = cache.find(identity, reference.offset) { return cached }
+        let buffer = try read(reference)
+        cache.insert(buffer, identity, reference.offset)
+        return buffer
+    }
+
+    /// Like `block`, without the cache: for merges, which read everything once.
+    func read(_ reference: BlockReference) throws(MartletError) -> Buffer {
+        let buffer = try file.readExactly(reference.length, at: reference.offset)
+        let checksum = CRC32C.checksum(buffer.bytes)
+        if checksum != reference.checksum {
+            throw MartletError(
+                .corrupt, "a block of \(reference.length) bytes fails its checksum",
+                at: .file(path: path, offset: reference.offset),
+                hint: "`martlet check` lists what is damaged; `martlet check --repair` sets it aside")
+        }
+        return buffer
+    }
+}
+
+extension BlockSource {
+    /// The file's path, for messages.
+    var path: String {
+        switch self {
+        case .memory: "(a layer in memory)"
+        case .file(let file): file.path
+        }
+    }
+}

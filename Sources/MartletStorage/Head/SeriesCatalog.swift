@@ -1,0 +1,133 @@
+import MartletModel
+import Synchronization
+
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#else
+    import Darwin
+#endif
+
+/// All series of a namespace that were met so far: (table, canonical tag bytes) <-> dense id, the tag index over them
+/// and their canonical order.
+///
+/// Ids live in memory only and are never reused; segments have their own numbering and map it to these ids when they
+/// are opened. Thread-safe.
+final class SeriesCatalog: Sendable {
+    private let registry = SeriesRegistry()
+    private let currentOrder = Mutex(SeriesOrder.empty)
+
+    /// The number of series.
+    var count: Int { registry.count }
+
+    /// Bytes of memory held.
+    var memoryFootprint: Int { registry.memoryFootprint + currentOrder.withLock { $0.ids.count * 8 } }
+
+    /// The id of a series, if it was met.
+    func find(table: UInt32, _ tags: UnsafeRawBufferPointer) throws(MartletError) -> UInt32? {
+        try registry.withState { (state) throws(MartletError) in state.find(table: table, tags: tags) }
+    }
+
+    /// The id of a series, new or known.
+    func intern(table: UInt32, _ tags: UnsafeRawBufferPointer) throws(MartletError) -> UInt32 {
+        try registry.withState { (state) throws(MartletError) in try state.insert(table: table, tags: tags).id }
+    }
+
+    /// The id of a series and whether it was met for the first time. A new one is refused where there are `limit`
+    /// already.
+    func intern(
+        table: UInt32, _ tags: UnsafeRawBufferPointer, limit: Int
+    ) throws(MartletError) -> (id: UInt32, isNew: Bool) {
+        try registry.withState { (state) throws(MartletError) -> (id: UInt32, isNew: Bool) in
+            if state.series.count >= limit {
+                guard let id = state.find(table: table, tags: tags) else {
+                    throw MartletError(
+                        .resourceExhausted, "the namespace has its limit of \(limit) series; this row begins another",
+                        hint: "raise the series limit, or keep unbounded values such as ids out of tags")
+                }
+                return (id, false)
+            }
+            return try state.insert(table: table, tags: tags)
+        }
+    }
+
+    /// The canonical bytes of a series' tags.
+    func tags(of id: UInt32) throws(MartletError) -> [UInt8] {
+        try registry.withState { (state) throws(MartletError) in [UInt8](state.series.tags(of: id)) }
+    }
+
+    /// Calls `body` with the canonical bytes of each series' tags, in the order given, under one lock.
+    func forEach(
+        _ ids: [UInt32], _ body: (Int, UnsafeRawBufferPointer) throws(MartletError) -> Void
+    ) throws(MartletError) {
+        try registry.withState { (state) throws(MartletError) in
+            for (index, id) in ids.enumerated() { try body(index, state.series.tags(of: id)) }
+        }
+    }
+
+    /// The order of at least the first `count` series.
+    func order(of count: Int) throws(MartletError) -> SeriesOrder {
+        let known = currentOrder.withLock { $0 }
+        if known.ids.count >= count { return known }
+        let extended = try registry.withState { (state) throws(MartletError) -> SeriesOrder in
+            known.extended(to: state.series.count) { left, right in
+                let (leftTable, rightTable) = (state.series.table(of: left), state.series.table(of: right))
+                if leftTable != rightTable { return leftTable < rightTable }
+                return Self.precedes(state.series.tags(of: left), state.series.tags(of: right))
+            }
+        }
+        return currentOrder.withLock { current in
+            if extended.ids.count > current.ids.count { current = extended }
+            return current
+        }
+    }
+
+    private static func precedes(_ left: UnsafeRawBufferPointer, _ right: UnsafeRawBufferPointer) -> Bool {
+        let common = min(left.count, right.count)
+        if common > 0 {
+            let order = memcmp(left.baseAddress!, right.baseAddress!, common)
+            if order != 0 { return order < 0 }
+        }
+        return left.count < right.count
+    }
+
+    /// The series of a table with ids below `limit` for which a predicate holds, in canonical order.
+    func select(
+        table: UInt32, _ predicate: TagPredicate, limit: Int, in order: SeriesOrder
+    ) throws(MartletError) -> [UInt32] {
+        let found = try registry.evaluate(predicate, table: table, limit: UInt32(limit))
+        var ids: [UInt32] = []
+        found.forEach { ids.append($0) }
+        let ranks = order.ranks
+        ids.sort { ranks[Int($0)] < ranks[Int($1)] }
+        return ids
+    }
+
+    /// The values of a tag for the given series.
+    func tagCodes(_ key: String, of ids: [UInt32]) throws(MartletError) -> SeriesTagCodes {
+        var values = ByteInterner()
+        var codes = [UInt32](repeating: SeriesTagCodes.absent, count: ids.count)
+        let wanted = Array(key.utf8)
+        try wanted.withRawBytes { wanted throws(MartletError) in
+            try forEach(ids) { (index, tags) throws(MartletError) in
+                var reader = CanonicalTagReader(tags)
+                while let tag = try reader.next() {
+                    if tag.key.count == wanted.count && tag.key.elementsEqual(wanted) {
+                        codes[index] = values.insert(scope: 0, tag.value).id
+                        break
+                    }
+                }
+            }
+        }
+        var bytes = MutableBuffer(capacity: 1024)
+        var offsets = MutableBuffer(capacity: (values.count + 1) * 4)
+        offsets.append(Int32(0))
+        for id in 0..<UInt32(values.count) {
+            bytes.append(values.bytes(of: id))
+            offsets.append(Int32(bytes.byteCount))
+        }
+        let dictionary = StringDictionary(offsets: offsets.finish(), bytes: bytes.finish(), count: values.count)
+        return SeriesTagCodes(dictionary: dictionary, codes: codes)
+    }
+}

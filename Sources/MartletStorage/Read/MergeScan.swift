@@ -1,0 +1,134 @@
+import MartletModel
+
+/// The one way in which stored rows are read: by queries, by the latest-row look-up, by sealing and by merging.
+///
+/// Row groups are visited series by series in canonical order. Where nothing overlaps, a batch is a block decoded and
+/// handed over; where row groups overlap in time, `SeriesMerger` resolves duplicates and `BatchAssembler` puts the
+/// batch together. Memory: one decoded window per row group that is being read.
+final class MergeScan: TableScan {
+    /// How rows are cut into batches, and which rows.
+    struct Shape {
+        /// The most rows of a batch.
+        var maximumRows = maximumScanRows
+        /// Ends a batch where a series ends, once it has this many rows.
+        var rowsBeforeSeriesCut = Int.max
+        /// Each series' rows in descending order of time.
+        var newestFirst = false
+        /// Only each series' newest row.
+        var latestOnly = false
+    }
+
+    private let core: ScanCore
+    private let shape: Shape
+    private let plan: ScanPlan
+    private var nextExtent = 0
+    /// Pieces of the series begun, in the order of delivery.
+    private var pieces: [Piece] = []
+    private var nextPiece = 0
+
+    init(_ core: ScanCore, plan: ScanPlan, shape: Shape) {
+        self.core = core
+        self.plan = plan
+        self.shape = shape
+    }
+
+    var seriesCount: Int { core.series.count }
+    var statistics: ScanStatistics { core.statistics }
+
+    func tagCodes(_ key: String) throws(MartletError) -> SeriesTagCodes {
+        try core.catalog.tagCodes(key, of: core.series)
+    }
+
+    func next() throws(MartletError) -> ScanItem? {
+        try core.context?.check()
+        guard let batch = try nextBatch() else { return nil }
+        core.statistics.rowsDelivered += batch.rowCount
+        return .rows(batch)
+    }
+
+    /// The next rows, in batches of the shape asked for.
+    func nextBatch() throws(MartletError) -> ScanBatch? {
+        var stretches: [Piece] = []
+        var runs: [SeriesRun] = []
+        var rows = 0
+        while rows < shape.maximumRows {
+            if nextPiece == pieces.count, try !loadSeries() { break }
+            let piece = pieces[nextPiece]
+            if rows >= shape.rowsBeforeSeriesCut, let last = runs.last, last.series != piece.number { break }
+            let continues = stretches.last.map { Self.continues($0, piece, shape.newestFirst) } ?? true
+            if !continues && Self.standsAlone(stretches, piece) { break }
+
+            let taken = take(shape.maximumRows - rows)
+            if continues && !stretches.isEmpty {
+                stretches[stretches.count - 1].start = min(stretches[stretches.count - 1].start, taken.start)
+                stretches[stretches.count - 1].end = max(stretches[stretches.count - 1].end, taken.end)
+            } else {
+                stretches.append(taken)
+            }
+            if let last = runs.last, last.series == taken.number {
+                runs[runs.count - 1].count += Int32(taken.count)
+            } else {
+                runs.append(SeriesRun(series: taken.number, start: Int32(rows), count: Int32(taken.count)))
+            }
+            rows += taken.count
+        }
+        if rows == 0 { return nil }
+        return try core.assemble(stretches, runs, rowCount: rows, reversed: shape.newestFirst)
+    }
+
+    /// Whether `piece` follows the rows of `stretch` without a gap, so that one decoded window serves both.
+    private static func continues(_ stretch: Piece, _ piece: Piece, _ newestFirst: Bool) -> Bool {
+        guard stretch.group == piece.group, stretch.older.isEmpty, piece.older.isEmpty else { return false }
+        if newestFirst { return stretch.number == piece.number && piece.end == stretch.start }
+        return stretch.end == piece.start
+    }
+
+    /// Whether the rows so far, or the rows to come, are better delivered without the other: long stretches pass
+    /// without being copied.
+    private static func standsAlone(_ stretches: [Piece], _ piece: Piece) -> Bool {
+        if stretches.count == 1 { return stretches[0].count >= 1024 }
+        return piece.count >= 4096
+    }
+
+    /// The next rows of the next piece, at most `limit`.
+    private func take(_ limit: Int) -> Piece {
+        var taken = pieces[nextPiece]
+        if taken.count <= limit {
+            nextPiece += 1
+            return taken
+        }
+        if shape.newestFirst {
+            taken.start = taken.end - Int32(limit)
+            pieces[nextPiece].end = taken.start
+        } else {
+            taken.end = taken.start + Int32(limit)
+            pieces[nextPiece].start = taken.end
+        }
+        return taken
+    }
+
+    /// Makes the pieces of the next series that has rows; `false` when no series is left.
+    private func loadSeries() throws(MartletError) -> Bool {
+        pieces.removeAll(keepingCapacity: true)
+        nextPiece = 0
+        while nextExtent < plan.extents.count && pieces.isEmpty {
+            let number = plan.extents[nextExtent].number
+            var extents: [Extent] = []
+            while nextExtent < plan.extents.count && plan.extents[nextExtent].number == number {
+                try core.trim(plan.extents[nextExtent], into: &extents)
+                nextExtent += 1
+            }
+            if extents.isEmpty { continue }
+            if shape.latestOnly {
+                pieces.append(try core.latestPiece(extents))
+                continue
+            }
+            let core = core
+            try SeriesMerger.merge(extents, into: &pieces) { extent throws(MartletError) in
+                try core.times(of: extent)
+            }
+            if shape.newestFirst { pieces.reverse() }
+        }
+        return !pieces.isEmpty
+    }
+}

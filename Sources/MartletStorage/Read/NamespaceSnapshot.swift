@@ -1,0 +1,117 @@
+import MartletModel
+
+/// A state of a namespace with the means to read it.
+final class NamespaceSnapshot: ReadSnapshot {
+    let state: NamespaceState
+    private let series: SeriesCatalog
+    private let core: StorageCore
+
+    init(_ state: NamespaceState, series: SeriesCatalog, core: StorageCore) {
+        self.state = state
+        self.series = series
+        self.core = core
+    }
+
+    var tables: [TableSchema] { state.catalog.sorted.map(\.schema) }
+
+    func schema(of table: String) -> TableSchema? { state.catalog[table]?.schema }
+
+    func scan(_ request: ScanRequest, context: QueryContext) throws(MartletError) -> any TableScan {
+        var shape = MergeScan.Shape()
+        shape.newestFirst = request.newestFirst
+        return try scan(request, shape, context)
+    }
+
+    func latest(_ request: ScanRequest, context: QueryContext) throws(MartletError) -> any TableScan {
+        guard request.time == .all else {
+            throw MartletError(.invalidArgument, "the latest rows of a range of time need a scan")
+        }
+        var shape = MergeScan.Shape()
+        shape.latestOnly = true
+        return try scan(request, shape, context)
+    }
+
+    private func scan(
+        _ request: ScanRequest, _ shape: MergeScan.Shape, _ context: QueryContext
+    ) throws(MartletError) -> any TableScan {
+        let table = try definition(request.table)
+        var fields: [FieldDefinition] = []
+        for name in request.fields {
+            guard let field = table.field(named: name) else {
+                throw MartletError(
+                    .notFound, "table '\(table.name)' has no field '\(name)'",
+                    at: .column(table: table.name, column: name))
+            }
+            fields.append(field)
+        }
+        var statistics = ScanStatistics()
+        let groups = try groups(of: table.id, overlapping: request.time, &statistics)
+        let order = try series.order(of: series.count)
+        let wanted = try series.select(
+            table: table.id, request.series, limit: order.ids.count, in: order)
+        let plan = ScanPlan(
+            groups: groups, series: wanted, order: order, seriesCount: order.ids.count, time: request.time)
+        let scanCore = try ScanCore(
+            catalog: series, series: wanted, fields: fields, time: request.time, plan: plan,
+            tombstones: state.tombstones, windowRows: shape.latestOnly ? 1 : 8192, context: context)
+        scanCore.statistics.segmentsRead = statistics.segmentsRead
+        scanCore.statistics.segmentsPruned = statistics.segmentsPruned
+        return MergeScan(scanCore, plan: plan, shape: shape)
+    }
+
+    /// The row groups of a table in all segments that overlap a range of time.
+    func groups(
+        of table: UInt32, overlapping time: TimeRange, _ statistics: inout ScanStatistics
+    ) throws(MartletError) -> [RowGroup] {
+        var groups: [RowGroup] = []
+        for segment in state.sealed {
+            guard segment.info.time.overlaps(time) else {
+                statistics.segmentsPruned += 1
+                continue
+            }
+            statistics.segmentsRead += 1
+            groups += try segment.groups(of: table)
+        }
+        for segment in state.hot where !segment.layers.isEmpty {
+            statistics.segmentsRead += 1
+            for layer in segment.layers where layer.header.time.overlaps(time) {
+                for group in layer.groups where group.table == table { groups.append(group) }
+            }
+        }
+        return groups
+    }
+
+    func series(of table: String, matching predicate: TagPredicate) throws(MartletError) -> [TagSet] {
+        let table = try definition(table)
+        // Sealed segments make their series known when their indexes are read.
+        var statistics = ScanStatistics()
+        _ = try groups(of: table.id, overlapping: .all, &statistics)
+        let order = try series.order(of: series.count)
+        let ids = try series.select(table: table.id, predicate, limit: order.ids.count, in: order)
+        var sets: [TagSet] = []
+        try series.forEach(ids) { (_, tags) throws(MartletError) in sets.append(try TagSet(canonicalBytes: tags)) }
+        return sets
+    }
+
+    var segments: [SegmentDescription] {
+        state.sealed.map { segment in
+            SegmentDescription(
+                name: SealedSegment.fileName(segment.info.number), tier: "sealed",
+                tables: Int(segment.info.tableCount), series: Int(segment.info.seriesCount),
+                rows: Int(segment.info.rowCount), bytes: Int64(segment.info.byteCount), time: segment.info.time)
+        }
+            + state.hot.map { segment in
+                let groups = segment.layers.flatMap(\.groups)
+                return SegmentDescription(
+                    name: HotLog.fileName(segment.number), tier: "hot", tables: Set(groups.map(\.table)).count,
+                    series: Set(groups.flatMap(\.runs.series)).count,
+                    rows: groups.reduce(0) { $0 + $1.rowCount }, bytes: segment.length,
+                    time: groups.reduce(TimeRange.empty) { $0.union($1.time) })
+            }
+    }
+
+    private func definition(_ name: String) throws(MartletError) -> TableDefinition {
+        guard let table = state.catalog[name] else { throw MartletError(.notFound, "there is no table '\(name)'") }
+        return table
+    }
+}

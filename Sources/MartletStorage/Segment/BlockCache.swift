@@ -1,0 +1,115 @@
+import MartletModel
+import Synchronization
+
+/// Verified blocks of segment files, shared by all namespaces, bounded in bytes.
+///
+/// Eviction is CLOCK (Corbató 1969): a block that was used since the hand last passed gets a second chance. The
+/// memory counts against the engine's budget; when the budget refuses, the block is simply not kept.
+final class BlockCache: Sendable {
+    private struct Key: Hashable {
+        var file: UInt64
+        var offset: Int64
+    }
+
+    private struct Entry {
+        var key: Key
+        var buffer: Buffer
+        var recentlyUsed: Bool
+    }
+
+    private struct State {
+        var index: [Key: Int] = [:]
+        var entries: [Entry] = []
+        var hand = 0
+        var bytes = 0
+    }
+
+    /// The most bytes that are kept.
+    let limit: Int
+    private let budget: MemoryBudget
+    private let state = Mutex(State())
+    private let identities = Atomic<UInt64>(1)
+    private let hitCount = Atomic<Int>(0)
+    private let missCount = Atomic<Int>(0)
+
+    init(limit: Int, budget: MemoryBudget) {
+        self.limit = limit
+        self.budget = budget
+    }
+
+    var hits: Int { hitCount.load(ordering: .relaxed) }
+    var misses: Int { missCount.load(ordering: .relaxed) }
+    var byteCount: Int { state.withLock { $0.bytes } }
+
+    func newIdentity() -> UInt64 { identities.wrappingAdd(1, ordering: .relaxed).oldValue }
+
+    func find(_ file: UInt64, _ offset: Int64) -> Buffer? {
+        let found = state.withLock { state -> Buffer? in
+            guard let index = state.index[Key(file: file, offset: offset)] else { return nil }
+            state.entries[index].recentlyUsed = true
+            return state.entries[index].buffer
+        }
+        if found == nil {
+            missCount.wrappingAdd(1, ordering: .relaxed)
+        } else {
+            hitCount.wrappingAdd(1, ordering: .relaxed)
+        }
+        return found
+    }
+
+    func insert(_ buffer: Buffer, _ file: UInt64, _ offset: Int64) {
+        let size = buffer.byteCount
+        guard size <= limit / 4 else { return }
+        let key = Key(file: file, offset: offset)
+        state.withLock { state in
+            guard state.index[key] == nil else { return }
+            while state.bytes + size > limit, evictOne(&state) {}
+            while !budget.tryReserve(size) {
+                if !evictOne(&state) { return }
+            }
+            state.index[key] = state.entries.count
+            state.entries.append(Entry(key: key, buffer: buffer, recentlyUsed: false))
+            state.bytes += size
+        }
+    }
+
+    /// Drops all blocks of a file.
+    func forget(_ file: UInt64) {
+        state.withLock { state in
+            var index = 0
+            while index < state.entries.count {
+                if state.entries[index].key.file == file { remove(index, &state) } else { index += 1 }
+            }
+        }
+    }
+
+    /// Drops everything.
+    func removeAll() {
+        state.withLock { state in while evictOne(&state) {} }
+    }
+
+    private func evictOne(_ state: inout State) -> Bool {
+        guard !state.entries.isEmpty else { return false }
+        while true {
+            if state.hand >= state.entries.count { state.hand = 0 }
+            if !state.entries[state.hand].recentlyUsed {
+                remove(state.hand, &state)
+                return true
+            }
+            state.entries[state.hand].recentlyUsed = false
+            state.hand += 1
+        }
+    }
+
+    private func remove(_ index: Int, _ state: inout State) {
+        let entry = state.entries[index]
+        state.index[entry.key] = nil
+        state.bytes -= entry.buffer.byteCount
+        budget.release(entry.buffer.byteCount)
+        let last = state.entries.removeLast()
+        if index < state.entries.count {
+            state.entries[index] = last
+            state.index[last.key] = index
+        }
+    }
+}
