@@ -42,8 +42,9 @@ var targets: [Target] = [
     module("MartletStorage", ["MartletModel", "MartletCodec", "CMartletKernels"] + collections),
     // Floor 4
     module("MartletQuery", ["MartletModel", "MartletStorage"] + collections),
+    module("MartletParquet", ["MartletModel", "MartletCodec", "CLZ4", "CZstd"]),
     // Floor 7
-    module("Martlet", ["MartletModel", "MartletCodec", "MartletStorage", "MartletQuery"]),
+    module("Martlet", ["MartletModel", "MartletCodec", "MartletStorage", "MartletQuery", "MartletParquet"]),
 
     .executableTarget(
         name: "MartletCodecBench", dependencies: ["MartletModel", "MartletCodec"], path: "Benchmarks/Codec",
@@ -54,6 +55,7 @@ var targets: [Target] = [
     tests("MartletCodecTests", ["MartletCodec", "CMartletKernels"], resources: [.copy("Golden")]),
     tests("MartletStorageTests", ["MartletStorage"], resources: [.copy("Golden")]),
     tests("MartletQueryTests", ["MartletQuery"], resources: [.copy("SQL")]),
+    tests("MartletParquetTests", ["MartletParquet"], resources: [.copy("Golden")]),
     tests("MartletTests", ["Martlet"], resources: [.copy("Golden")]),
 ]
 
@@ -78,7 +80,7 @@ if !engineOnly {
     ]
     targets += [
         // Floor 8
-        module("MartletWire", ["MartletModel", "CMartletKernels"] + nio),
+        module("MartletWire", ["MartletModel", "MartletCodec"] + nio),
         module(
             "MartletServer",
             ["Martlet", "MartletWire", "CZlib"] + nio + [

@@ -85,6 +85,9 @@ public final class SimulatedFileSystem: FileSystem, @unchecked Sendable {
         set { mutex.withLock { _ in refusesChanges = newValue } }
     }
 
+    /// Whether the power failed or the process was ended; every call fails then.
+    public var isOff: Bool { mutex.withLock { _ in powerIsOff } }
+
     /// Cuts the power and returns the disk as the next start finds it. This object fails every call from now on, so
     /// threads that still hold it can change nothing.
     public func crash() -> SimulatedFileSystem {

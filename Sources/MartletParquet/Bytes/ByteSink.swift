@@ -1,0 +1,64 @@
+import MartletModel
+
+/// Where a writer's bytes go: bytes are appended, never changed. A file is one; an upload to an object store another.
+package protocol ByteSink: AnyObject {
+    /// Bytes accepted so far.
+    var byteCount: Int64 { get }
+    /// Accepts `bytes`, which are valid during the call only.
+    func write(_ bytes: UnsafeRawBufferPointer) throws(MartletError)
+}
+
+/// A sink that appends to a file from its start through a buffer. One writer at a time.
+package final class FileSink: ByteSink {
+    private let file: any File
+    private var pending: MutableBuffer
+    private var written: Int64 = 0
+    private let bufferSize: Int
+
+    /// A sink for an empty file.
+    package init(_ file: any File, bufferSize: Int = 256 << 10) {
+        self.file = file
+        self.bufferSize = bufferSize
+        pending = MutableBuffer(capacity: bufferSize)
+    }
+
+    package var byteCount: Int64 { written + Int64(pending.byteCount) }
+
+    package func write(_ bytes: UnsafeRawBufferPointer) throws(MartletError) {
+        if pending.byteCount + bytes.count > bufferSize { try flush() }
+        if bytes.count >= bufferSize {
+            try file.write(bytes, at: written)
+            written += Int64(bytes.count)
+        } else {
+            pending.append(bytes)
+        }
+    }
+
+    /// Hands everything accepted to the file and makes it durable.
+    package func synchronize() throws(MartletError) {
+        try flush()
+        try file.sync()
+    }
+
+    private func flush() throws(MartletError) {
+        guard pending.byteCount > 0 else { return }
+        try file.write(pending.bytes, at: written)
+        written += Int64(pending.byteCount)
+        pending.byteCount = 0
+    }
+}
+
+/// A sink that keeps the bytes in memory, for small files and tests.
+package final class MemorySink: ByteSink {
+    private var buffer = MutableBuffer(capacity: 4096)
+
+    /// An empty sink.
+    package init() {}
+
+    package var byteCount: Int64 { Int64(buffer.byteCount) }
+
+    /// The bytes so far; valid until the next write.
+    package var bytes: UnsafeRawBufferPointer { buffer.bytes }
+
+    package func write(_ bytes: UnsafeRawBufferPointer) throws(MartletError) { buffer.append(bytes) }
+}
