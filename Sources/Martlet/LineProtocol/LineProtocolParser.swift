@@ -13,7 +13,7 @@ package struct LineProtocolParser: ~Copyable {
     /// The unit of timestamps in the text.
     package var precision: TimestampPrecision
     /// The line that the next byte belongs to, counted from 1.
-    package internal(set) var lineNumber = 1
+    package internal(set) var lineNumber: Int
     /// Errors since they were last taken, at most `LineLimits.errors`.
     package internal(set) var errors: [LineError] = []
     /// Lines refused since the errors were last taken.
@@ -35,7 +35,7 @@ package struct LineProtocolParser: ~Copyable {
     var previous: EntryPointer?
     var nextTableNumber: UInt32 = 1
     var batch: UInt32 = 1
-    var batchLine = 1
+    var batchLine: Int
     /// Bytes that the batch holds, by an upper estimate.
     var heldBytes = 0
     /// Rows at which the batch is full: 0 when it holds too many bytes, -1 when the caches do.
@@ -59,9 +59,13 @@ package struct LineProtocolParser: ~Copyable {
     var tagScratch = TagScratch()
     private var scratch = MutableBuffer(capacity: 0)
 
-    /// A parser for one text, whose timestamps are in units of `precision`.
-    package init(precision: TimestampPrecision = .nanoseconds, limits: LineLimits = LineLimits()) {
+    /// A parser for one text, whose timestamps are in units of `precision` and whose lines count from `firstLine`.
+    package init(
+        precision: TimestampPrecision = .nanoseconds, limits: LineLimits = LineLimits(), firstLine: Int = 1
+    ) {
         self.precision = precision
+        lineNumber = firstLine
+        batchLine = firstLine
         self.limits = limits
         rowLimit = limits.batchRows
         seed = UInt64.random(in: .min ... .max)
