@@ -79,7 +79,7 @@ final class NamespaceStore: NamespaceEngine {
     }
 
     /// Runs `body` as the namespace's only writer and publishes the state that it leaves.
-    private func change<Result: Sendable>(
+    func change<Result: Sendable>(
         _ body: (NamespaceWriter) throws(MartletError) -> Result
     ) throws(MartletError) -> Result {
         try writer.withLock { (writer) throws(MartletError) in
@@ -88,32 +88,6 @@ final class NamespaceStore: NamespaceEngine {
             current.withLock { $0 = state }
             return result
         }
-    }
-
-    // MARK: - Deleting and changing tables
-
-    func delete(from table: String, time: TimeRange, series predicate: TagPredicate) throws(MartletError) -> Int {
-        throw MartletError(.unsupported, "deleting is not built yet")
-    }
-
-    func createTable(_ schema: TableSchema) throws(MartletError) {
-        throw MartletError(.unsupported, "creating tables is not built yet")
-    }
-
-    func dropTable(_ name: String) throws(MartletError) {
-        throw MartletError(.unsupported, "dropping tables is not built yet")
-    }
-
-    func addField(_ field: ColumnDescription, to table: String) throws(MartletError) {
-        throw MartletError(.unsupported, "adding fields is not built yet")
-    }
-
-    func changeType(of field: String, in table: String, to type: ColumnType) throws(MartletError) {
-        throw MartletError(.unsupported, "changing types is not built yet")
-    }
-
-    func dropField(_ field: String, from table: String) throws(MartletError) {
-        throw MartletError(.unsupported, "dropping fields is not built yet")
     }
 
     func compact() throws(MartletError) {}

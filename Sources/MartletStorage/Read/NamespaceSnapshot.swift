@@ -110,7 +110,7 @@ final class NamespaceSnapshot: ReadSnapshot {
             }
     }
 
-    private func definition(_ name: String) throws(MartletError) -> TableDefinition {
+    func definition(_ name: String) throws(MartletError) -> TableDefinition {
         guard let table = state.catalog[name] else { throw MartletError(.notFound, "there is no table '\(name)'") }
         return table
     }

@@ -1,0 +1,107 @@
+import MartletModel
+
+/// Changes of the catalog. Each is one commit of its own, as durable as an append.
+extension NamespaceStore {
+    func createTable(_ schema: TableSchema) throws(MartletError) {
+        if schema.name.isEmpty { throw MartletError(.invalidArgument, "a table needs a name") }
+        var names: Set<String> = [TableSchema.timeColumn]
+        for name in schema.tags + schema.fields.map(\.name) {
+            guard !name.isEmpty, names.insert(name).inserted else {
+                throw MartletError(
+                    .invalidArgument,
+                    "'\(name)' can't be a column of '\(schema.name)': unnamed, taken or the time's name")
+            }
+        }
+        for field in schema.fields { try Self.checkFieldType(field.type, field.name) }
+        try change { (writer) throws(MartletError) in
+            if writer.state.catalog[schema.name] != nil {
+                throw MartletError(.alreadyExists, "the table '\(schema.name)' exists already")
+            }
+            var table = TableDefinition(
+                id: writer.state.catalog.nextTableID, name: schema.name, tags: schema.tags, fields: [],
+                nextFieldID: 0)
+            for field in schema.fields { _ = table.addField(field.name, field.type) }
+            try writer.commit(changes: [.define(table)], tombstones: [])
+        }
+    }
+
+    func dropTable(_ name: String) throws(MartletError) {
+        try change { (writer) throws(MartletError) in
+            let table = try Self.table(name, writer)
+            try writer.commit(changes: [.drop(table.id)], tombstones: [])
+        }
+    }
+
+    func addField(_ field: ColumnDescription, to table: String) throws(MartletError) {
+        try Self.checkFieldType(field.type, field.name)
+        try change { (writer) throws(MartletError) in
+            var table = try Self.table(table, writer)
+            let isTaken = table.field(named: field.name) != nil || table.tags.contains(field.name)
+            if isTaken || field.name.isEmpty || field.name == TableSchema.timeColumn {
+                throw MartletError(
+                    .alreadyExists, "table '\(table.name)' has a column '\(field.name)' already",
+                    at: .column(table: table.name, column: field.name))
+            }
+            _ = table.addField(field.name, field.type)
+            try writer.commit(changes: [.define(table)], tombstones: [])
+        }
+    }
+
+    func dropField(_ field: String, from table: String) throws(MartletError) {
+        try change { (writer) throws(MartletError) in
+            var table = try Self.table(table, writer)
+            let index = try Self.fieldIndex(field, table)
+            table.fields.remove(at: index)
+            try writer.commit(changes: [.define(table)], tombstones: [])
+        }
+    }
+
+    /// Stored values are converted where they are read, and for good by the next merge.
+    func changeType(of field: String, in table: String, to type: ColumnType) throws(MartletError) {
+        try Self.checkFieldType(type, field)
+        try change { (writer) throws(MartletError) in
+            var table = try Self.table(table, writer)
+            let index = try Self.fieldIndex(field, table)
+            if table.fields[index].type == type { return }
+            let former = table.fields[index].type
+            let snapshot = NamespaceSnapshot(writer.state, series: series, core: core)
+            let context = QueryContext(memory: core.budget, clock: core.clock)
+            let scan = try snapshot.scan(ScanRequest(table: table.name, fields: [field]), context: context)
+            while case .rows(let batch)? = try scan.next() {
+                let (converted, inexact) = try Columns.convert(batch.fields[0], to: type)
+                if inexact == 0 { continue }
+                let row = (0..<batch.rowCount).first { batch.fields[0].isValid($0) && !converted.isValid($0) }
+                let value = row.flatMap { batch.fields[0].value(at: $0) }
+                throw MartletError(
+                    .typeConflict,
+                    "the value \(value.map { "\($0)" } ?? "?") of type \(former.name) has no exact image in \(type.name)",
+                    at: .column(table: table.name, column: field),
+                    hint: "delete or overwrite such rows first, or add a column of the new type")
+            }
+            table.fields[index].type = type
+            try writer.commit(changes: [.define(table)], tombstones: [])
+        }
+    }
+
+    private static func table(_ name: String, _ writer: NamespaceWriter) throws(MartletError) -> TableDefinition {
+        guard let table = writer.state.catalog[name] else {
+            throw MartletError(.notFound, "there is no table '\(name)'")
+        }
+        return table
+    }
+
+    private static func fieldIndex(_ field: String, _ table: TableDefinition) throws(MartletError) -> Int {
+        guard let index = table.fields.firstIndex(where: { $0.name == field }) else {
+            throw MartletError(
+                .notFound, "table '\(table.name)' has no field '\(field)'",
+                at: .column(table: table.name, column: field))
+        }
+        return index
+    }
+
+    private static func checkFieldType(_ type: ColumnType, _ name: String) throws(MartletError) {
+        if !type.isFieldType {
+            throw MartletError(.invalidArgument, "a field can't be of type \(type.name), as '\(name)' would be")
+        }
+    }
+}
