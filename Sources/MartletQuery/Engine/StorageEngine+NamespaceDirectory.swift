@@ -1,0 +1,3 @@
+import MartletStorage
+
+extension StorageEngine: NamespaceDirectory {}
