@@ -9,6 +9,7 @@ struct SampleBatches {
     /// Whether timestamps are whole microseconds.
     var wholeMicroseconds = true
     private var nextTime: Int64 = 1_700_000_000_000_000_000
+    private var pressure = 1013.25
 
     init(seed: UInt64) { random = SeededGenerator(seed: seed) }
 
@@ -18,6 +19,7 @@ struct SampleBatches {
         ColumnDescription("region", .string, .tag),
         ColumnDescription("temperature", .float64, .field),
         ColumnDescription("gauge", .float64, .field),
+        ColumnDescription("pressure", .float64, .field),
         ColumnDescription("count", .int64, .field),
         ColumnDescription("wild", .int64, .field),
         ColumnDescription("big", .uint64, .field),
@@ -68,6 +70,10 @@ struct SampleBatches {
                 [Double.nan, .infinity, -.infinity, 0.0, -0.0, .leastNonzeroMagnitude, .greatestFiniteMagnitude]
                     .randomElement(using: &random)! * (Bool.random(using: &random) ? 1 : 0.37)
                     + Double(random.next() >> 40))
+        case "pressure":
+            // A walk in full precision: what BYTE_STREAM_SPLIT is for.
+            pressure += Double.random(in: -0.01...0.01, using: &random)
+            return .float64(pressure)
         case "count": return .int64(Int64(row) * 3 + Int64.random(in: 0...2, using: &random))
         case "wild": return .int64(Int64(bitPattern: random.next()))
         case "big": return .uint64(random.next())
