@@ -98,7 +98,7 @@ if !engineOnly {
 
         tests("MartletWireTests", ["MartletWire"], resources: [.copy("Golden")]),
         tests("MartletServerTests", ["MartletServer"]),
-        tests("MartletCLITests", ["MartletCLI"]),
+        tests("MartletCLITests", ["MartletCLI"], resources: [.copy("Snapshots")]),
     ]
 }
 
