@@ -53,4 +53,29 @@ size_t martlet_decimal(
 /// Adds to `histogram[b]` the number of residuals of `b` bits, b in 0...64.
 void martlet_bit_lengths(const uint64_t *residuals, size_t count, uint32_t *histogram);
 
+/// Decodes `rows` rows of 32 interleaved rANS lanes to `output[row * 32 + lane]`.
+///
+/// `states` are the lanes' states, updated; `tables` has 2^`bits` entries for each context, each of them the symbol in
+/// bits 0...7, its frequency in bits 8...19 and the slot's place in the symbol in bits 20...31. The context of a symbol
+/// is the number of the three `thresholds` that the sum of the lane's two symbols before it exceeds. At least 128
+/// readable bytes follow `end`. Returns the number of words read, or -1 if they would not have sufficed.
+long martlet_rans_decode(
+    const uint16_t *words, const uint16_t *end, uint32_t *states, const uint32_t *tables, unsigned bits,
+    const int32_t *thresholds, size_t rows, uint8_t *output);
+
+/// Turns `rows` >= 16 rows of 32 bytes into 32 rows of `rows` bytes.
+void martlet_transpose32(const uint8_t *input, size_t rows, uint8_t *output);
+
+/// `output[i] = bases[codes[i]] + (the next lengths[codes[i]] bits)`, lengths up to 56, from bit `offset` of `bits` on.
+/// Reads eight bytes at byte offsets up to `last`, beyond which the bits are unspecified. Returns the new bit offset.
+uint64_t martlet_expand32(
+    const uint8_t *codes, size_t count, const uint64_t *bases, const uint8_t *lengths, const uint8_t *bits,
+    uint64_t offset, uint64_t last, uint32_t *output);
+uint64_t martlet_expand64(
+    const uint8_t *codes, size_t count, const uint64_t *bases, const uint8_t *lengths, const uint8_t *bits,
+    uint64_t offset, uint64_t last, uint64_t *output);
+
+/// Widens `count` bytes, a multiple of 8.
+void martlet_widen(const uint8_t *input, size_t count, uint32_t *output);
+
 #endif

@@ -117,4 +117,62 @@ enum Kernels {
         #endif
         PortableKernels.bitLengths(residuals, count, into: histogram)
     }
+
+    /// The magnitudes of a vector of symbols: a base and raw bits for each. `lengths` is `nil` when there are none.
+    static func expand(
+        _ symbols: UnsafePointer<UInt8>, bases: [UInt64], lengths: [UInt8]?, raw: inout EntropyIntegers.RawBits,
+        into output: UnsafeMutablePointer<UInt32>
+    ) {
+        let count = BitPacking.vectorLength
+        guard let lengths else {
+            if bases.last == UInt64(bases.count - 1) {
+                #if arch(x86_64)
+                    if isAccelerated { return martlet_widen(symbols, count, output) }
+                #endif
+                for index in 0..<count { output[index] = UInt32(symbols[index]) }
+                return
+            }
+            bases.withUnsafeBufferPointer { bases in
+                for index in 0..<count { output[index] = UInt32(truncatingIfNeeded: bases[Int(symbols[index])]) }
+            }
+            return
+        }
+        #if arch(x86_64)
+            if isAccelerated {
+                raw.offset = martlet_expand32(
+                    symbols, count, bases, lengths, raw.base, raw.offset, raw.last, output)
+                return
+            }
+        #endif
+        PortableKernels.expand(symbols, count, bases: bases, lengths: lengths, raw: &raw, into: output)
+    }
+
+    /// The magnitudes of any number of symbols. Lengths are at most 56, symbols below their count.
+    static func expand(
+        _ symbols: UnsafePointer<UInt8>, _ count: Int, bases: [UInt64], lengths: [UInt8],
+        raw: inout EntropyIntegers.RawBits, into output: UnsafeMutablePointer<UInt64>
+    ) {
+        if raw.isMissing {
+            for index in 0..<count { output[index] = bases[Int(symbols[index])] }
+            return
+        }
+        #if arch(x86_64)
+            if isAccelerated {
+                raw.offset = martlet_expand64(
+                    symbols, count, bases, lengths, raw.base, raw.offset, raw.last, output)
+                return
+            }
+        #endif
+        PortableKernels.expand(symbols, count, bases: bases, lengths: lengths, raw: &raw, into: output)
+    }
+
+    /// The sum of a vector of zig-zag coded residuals.
+    @inline(__always) static func total(_ residuals: UnsafePointer<UInt32>) -> Int64 {
+        var sum: Int32 = 0
+        for index in 0..<BitPacking.vectorLength {
+            let value = residuals[index]
+            sum = sum &+ Int32(bitPattern: (value &>> 1) ^ (0 &- (value & 1)))
+        }
+        return Int64(sum)
+    }
 }

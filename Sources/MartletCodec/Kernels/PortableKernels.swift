@@ -95,4 +95,20 @@ enum PortableKernels {
     ) {
         for index in 0..<count { histogram[BitPacking.bitLength(residuals[index])] &+= 1 }
     }
+
+    static func expand<Output: FixedWidthInteger>(
+        _ symbols: UnsafePointer<UInt8>, _ count: Int, bases: [UInt64], lengths: [UInt8],
+        raw: inout EntropyIntegers.RawBits, into output: UnsafeMutablePointer<Output>
+    ) {
+        var offset = raw.offset
+        let words = UnsafeRawPointer(raw.base)
+        for index in 0..<count {
+            let symbol = Int(symbols[index])
+            let word = words.loadUnaligned(fromByteOffset: Int(min(offset >> 3, raw.last)), as: UInt64.self)
+            let bits = (UInt64(littleEndian: word) &>> (offset & 7)) & BitPacking.mask(Int(lengths[symbol]))
+            output[index] = Output(truncatingIfNeeded: bases[symbol] &+ bits)
+            offset &+= UInt64(lengths[symbol])
+        }
+        raw.offset = offset
+    }
 }
