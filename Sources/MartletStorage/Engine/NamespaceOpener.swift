@@ -105,7 +105,7 @@ struct RecoveredState {
         for info in manifest.sealed {
             let path = directory + "/" + SealedSegment.fileName(info.number)
             let file = SegmentFile(path: path, file: try core.files.open(path, .read), cache: core.cache)
-            sealed.append(SealedSegment(info: info, file: file))
+            sealed.append(SealedSegment(info: info, file: file, catalog: series))
             commit = max(commit, info.lastCommit)
         }
     }

@@ -12,6 +12,9 @@ final class NamespaceStore: NamespaceEngine {
     private let writer: Mutex<NamespaceWriter>
     private let current: Mutex<NamespaceState>
     private let queue: CommitQueue
+    /// Held while a step of sealing or merging runs.
+    let maintenance = Mutex(MaintenanceProgress())
+    private let isMaintenanceScheduled = Atomic<Bool>(false)
 
     var clock: any Clock { core.clock }
 
@@ -70,6 +73,7 @@ final class NamespaceStore: NamespaceEngine {
         let outcome = Result<[AppendOutcome], MartletError> { () throws(MartletError) in
             try change { (writer) throws(MartletError) in try writer.commit(group) }
         }
+        scheduleMaintenance()
         switch outcome {
         case .success(let outcomes):
             for (pending, outcome) in zip(group, outcomes) { pending.completion(.success(outcome)) }
@@ -83,17 +87,33 @@ final class NamespaceStore: NamespaceEngine {
         _ body: (NamespaceWriter) throws(MartletError) -> Result
     ) throws(MartletError) -> Result {
         try writer.withLock { (writer) throws(MartletError) in
-            let result = try body(writer)
-            let state = writer.state
-            current.withLock { $0 = state }
-            return result
+            // Whatever was done is published, also where the last part of it failed.
+            defer {
+                let state = writer.state
+                current.withLock { $0 = state }
+            }
+            return try body(writer)
         }
     }
 
-    func compact() throws(MartletError) {}
+    var currentState: NamespaceState { current.withLock { $0 } }
+
+    /// Has the background seal frozen segments, if there are any.
+    private func scheduleMaintenance() {
+        guard core.options.mergesInBackground, currentState.hot.contains(where: \.isFrozen),
+            !isMaintenanceScheduled.exchange(true, ordering: .acquiringAndReleasing)
+        else { return }
+        core.background.async { [weak self] in
+            guard let self else { return }
+            isMaintenanceScheduled.store(false, ordering: .releasing)
+            maintain()
+        }
+    }
 
     func close() throws(MartletError) {
         try writer.withLock { (writer) throws(MartletError) in try writer.close() }
+        // A step of maintenance that is under way ends at its next look at the writer.
+        maintenance.withLock { _ in }
     }
 }
 

@@ -217,6 +217,55 @@ final class NamespaceWriter {
             tombstones: state.tombstones, seriesCount: state.seriesCount)
     }
 
+    /// Freezes the active segment if it has any layer.
+    func rotateIfNeeded() throws(MartletError) {
+        if isClosed { throw MartletError(.closed, "the namespace is closed") }
+        if log.layerCount > 0 || log.isAbandoned { try rotate() }
+    }
+
+    /// A number for a segment to be written.
+    func takeSegmentNumber() -> UInt64 {
+        defer { manifest.nextSegment += 1 }
+        return manifest.nextSegment
+    }
+
+    /// Puts a merged segment in the place of its sources, in the manifest and in the state.
+    ///
+    /// - Returns: the files that no longer count.
+    func replace(_ sources: MergeSources, with result: SealedSegment?) throws(MartletError) -> [String] {
+        if isClosed { throw MartletError(.closed, "the namespace is closed") }
+        let hotNumbers = Set(sources.hot.map(\.number))
+        let sealedNumbers = Set(sources.sealed.map(\.info.number))
+        let hot = state.hot.filter { !hotNumbers.contains($0.number) }
+        var sealed = state.sealed.filter { !sealedNumbers.contains($0.info.number) }
+        if let result {
+            let place = sealed.firstIndex { $0.info.lastCommit > result.info.lastCommit } ?? sealed.count
+            sealed.insert(result, at: place)
+        }
+        // An erasure is kept as long as a segment may hold rows that it concerns.
+        let tombstones = state.tombstones.filter { entry in
+            let tombstone = entry.tombstone
+            return sealed.contains {
+                $0.info.tombstonesAppliedThrough < tombstone.commit && $0.info.time.overlaps(tombstone.time)
+            }
+                || hot.contains { segment in
+                    segment.layers.contains { layer in layer.groups.contains { entry.concerns($0) } }
+                }
+        }
+        var edited = manifest
+        edited.hot.removeAll { hotNumbers.contains($0.number) }
+        edited.sealed = sealed.map(\.info)
+        edited.tombstones = tombstones.map(\.tombstone)
+        for segment in sources.hot {
+            edited.lastCommit = max(edited.lastCommit, segment.layers.last?.header.lastCommit ?? 0)
+        }
+        try replaceManifest(edited)
+        state = NamespaceState(
+            commit: state.commit, catalog: state.catalog, hot: hot, sealed: sealed, tombstones: tombstones,
+            seriesCount: series.count)
+        return sources.hot.map(\.file.path) + sources.sealed.map(\.file.path)
+    }
+
     /// Writes an edited manifest and makes it the current one.
     private func replaceManifest(_ edited: Manifest) throws(MartletError) {
         var edited = edited

@@ -1,3 +1,4 @@
+import Dispatch
 import MartletModel
 import Synchronization
 
@@ -9,6 +10,8 @@ final class StorageCore: Sendable {
     let budget: MemoryBudget
     let cache: BlockCache
     let counters = StorageCounters()
+    /// Seals and merges run here, one at a time in the whole engine, so that they never take more than one core.
+    let background = DispatchQueue(label: "martlet.background", qos: .utility)
 
     init(options: StorageOptions, files: any FileSystem, clock: any Clock) {
         self.options = options

@@ -25,6 +25,8 @@ package struct StorageOptions: Sendable {
     package var hotSegmentBytes = 16 << 20
     /// A hot segment is sealed when it has this many layers.
     package var hotSegmentLayers = 2048
+    /// Sealed segments of this many bytes or more are not merged into larger ones.
+    package var largestSegmentBytes = 512 << 20
     /// Whether sealing and merging happen by themselves. `compact()` works either way.
     package var mergesInBackground = true
     /// The share of memory that the cache of verified blocks may take, in bytes; `nil` means a quarter of the limit.

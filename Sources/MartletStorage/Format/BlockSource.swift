@@ -10,7 +10,11 @@ enum BlockSource: Sendable {
     case file(SegmentFile)
 
     /// Decodes rows of a block.
-    func decode(_ block: BlockReference, rows: Range<Int>, of count: Int) throws(MartletError) -> Column {
+    ///
+    /// - Parameter caching: whether the block goes through the cache; merges, which read everything once, go by it.
+    func decode(
+        _ block: BlockReference, rows: Range<Int>, of count: Int, caching: Bool
+    ) throws(MartletError) -> Column {
         switch self {
         case .memory(let buffer, let offset):
             let start = Int(block.offset - offset)
@@ -19,7 +23,7 @@ enum BlockSource: Sendable {
             defer { withExtendedLifetime(buffer) {} }
             return rows == 0..<count ? try BlockCodec.decode(bytes) : try BlockCodec.decode(bytes, rows: rows)
         case .file(let file):
-            let buffer = try file.block(block)
+            let buffer = try caching ? file.block(block) : file.read(block)
             defer { withExtendedLifetime(buffer) {} }
             return rows == 0..<count
                 ? try BlockCodec.decode(buffer.bytes) : try BlockCodec.decode(buffer.bytes, rows: rows)
@@ -52,7 +56,7 @@ final class SegmentFile: Sendable {
         return buffer
     }
 
-    /// Like `block`, without the cache: for merges, which read everything once.
+    /// Like `block`, without the cache.
     func read(_ reference: BlockReference) throws(MartletError) -> Buffer {
         let buffer = try file.readExactly(reference.length, at: reference.offset)
         let checksum = CRC32C.checksum(buffer.bytes)

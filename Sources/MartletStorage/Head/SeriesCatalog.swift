@@ -57,6 +57,11 @@ final class SeriesCatalog: Sendable {
         try registry.withState { (state) throws(MartletError) in [UInt8](state.series.tags(of: id)) }
     }
 
+    /// The table of each series.
+    func tables(of ids: [UInt32]) throws(MartletError) -> [UInt32] {
+        try registry.withState { (state) throws(MartletError) in ids.map { state.series.table(of: $0) } }
+    }
+
     /// Calls `body` with the canonical bytes of each series' tags, in the order given, under one lock.
     func forEach(
         _ ids: [UInt32], _ body: (Int, UnsafeRawBufferPointer) throws(MartletError) -> Void

@@ -8,16 +8,18 @@ final class GroupReader {
     private let blocks: [FieldBlock?]
     /// The most rows that are decoded ahead of what is asked for.
     private let windowRows: Int
+    private let caching: Bool
     /// Rows from here on are never asked for.
     private let end: Int
     private var timeWindow: (rows: Range<Int>, column: Column)?
     private var fieldWindows: [(rows: Range<Int>, column: Column)?]
 
-    init(_ group: RowGroup, fields: [FieldDefinition], windowRows: Int, end: Int) {
+    init(_ group: RowGroup, fields: [FieldDefinition], windowRows: Int, end: Int, caching: Bool) {
         self.group = group
         self.fields = fields
         self.windowRows = windowRows
         self.end = end
+        self.caching = caching
         blocks = fields.map { group.block(of: $0.id) }
         fieldWindows = Array(repeating: nil, count: fields.count)
     }
@@ -63,7 +65,7 @@ final class GroupReader {
     private func decode(
         _ block: BlockReference, _ type: ColumnType, _ rows: Range<Int>, _ statistics: inout ScanStatistics
     ) throws(MartletError) -> Column {
-        let column = try group.source.decode(block, rows: rows, of: group.rowCount)
+        let column = try group.source.decode(block, rows: rows, of: group.rowCount, caching: caching)
         guard column.type == type, column.count == rows.count else {
             throw MartletError(
                 .corrupt,

@@ -12,6 +12,8 @@ final class MergeScan: TableScan {
         var maximumRows = maximumScanRows
         /// Ends a batch where a series ends, once it has this many rows.
         var rowsBeforeSeriesCut = Int.max
+        /// Whether batches are filled even where that copies rows: for merges, whose batches become row groups.
+        var copiesFreely = false
         /// Each series' rows in descending order of time.
         var newestFirst = false
         /// Only each series' newest row.
@@ -56,7 +58,7 @@ final class MergeScan: TableScan {
             let piece = pieces[nextPiece]
             if rows >= shape.rowsBeforeSeriesCut, let last = runs.last, last.series != piece.number { break }
             let continues = stretches.last.map { Self.continues($0, piece, shape.newestFirst) } ?? true
-            if !continues && Self.standsAlone(stretches, piece) { break }
+            if !continues && !shape.copiesFreely && Self.standsAlone(stretches, piece) { break }
 
             let taken = take(shape.maximumRows - rows)
             if continues && !stretches.isEmpty {

@@ -13,13 +13,14 @@ final class ScanCore {
     /// For each row group the tombstones that concern it.
     private let tombstones: [[ResolvedTombstone]]
     private let windowRows: Int
+    private let caching: Bool
     private var readers: [GroupReader?]
     private let reserved: Int
 
     /// - Throws: `.resourceExhausted` when the windows do not fit into the query's memory.
     init(
         catalog: SeriesCatalog, series: [UInt32], fields: [FieldDefinition], time: TimeRange, plan: ScanPlan,
-        tombstones: [ResolvedTombstone], windowRows: Int, context: QueryContext?
+        tombstones: [ResolvedTombstone], windowRows: Int, caching: Bool = true, context: QueryContext?
     ) throws(MartletError) {
         self.catalog = catalog
         self.series = series
@@ -28,11 +29,12 @@ final class ScanCore {
         self.plan = plan
         self.context = context
         self.tombstones = plan.groups.map { group in tombstones.filter { $0.concerns(group) } }
-        // Row groups that are open at once share a bounded amount of decoded rows.
-        let open = min(plan.groups.count, 4096)
+        self.caching = caching
+        // Row groups that are open at once share a bounded amount of decoded rows: one of each layer or segment.
+        let open = plan.sourceCount
         self.windowRows = max(1024, min(windowRows, (32 << 20) / max(open * (fields.count + 1) * 8, 1)))
         readers = Array(repeating: nil, count: plan.groups.count)
-        reserved = min(plan.groups.count, 64) * (fields.count + 1) * min(self.windowRows, 8192) * 8
+        reserved = min(open, 64) * (fields.count + 1) * min(self.windowRows, 8192) * 8
         try context?.memory.reserve(reserved, for: "a scan of \(plan.groups.count) row groups")
         statistics.vectorsPruned = plan.prunedVectors
     }
@@ -42,7 +44,8 @@ final class ScanCore {
     private func reader(_ group: Int32) -> GroupReader {
         if let reader = readers[Int(group)] { return reader }
         let reader = GroupReader(
-            plan.groups[Int(group)], fields: fields, windowRows: windowRows, end: Int(plan.neededEnds[Int(group)]))
+            plan.groups[Int(group)], fields: fields, windowRows: windowRows, end: Int(plan.neededEnds[Int(group)]),
+            caching: caching)
         readers[Int(group)] = reader
         return reader
     }

@@ -74,6 +74,17 @@ struct ScanPlan {
         extents = Self.sorted(found, numbers: series.count, groups: groups.count)
     }
 
+    /// The number of layers and segments that the row groups come from.
+    var sourceCount: Int {
+        var count = 0
+        var former: UInt64?
+        for group in groups where group.precedence != former {
+            count += 1
+            former = group.precedence
+        }
+        return count
+    }
+
     static func vectors(_ rows: Int) -> Int { (rows + 1023) >> 10 }
 
     /// The run of the series with the given rank; the search starts at `from`, where it leaves off.

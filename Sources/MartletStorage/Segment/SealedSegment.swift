@@ -1,18 +1,94 @@
+import MartletCodec
 import MartletModel
 import Synchronization
 
-/// A sealed segment of a namespace. Its indexes are read when they are first needed. Immutable.
+/// A sealed segment of a namespace. Its indexes are read when they are first needed and then kept. Immutable in what
+/// it holds; thread-safe.
 final class SealedSegment: Sendable {
+    private struct Loaded {
+        var footer: SegmentFooter?
+        /// The namespace's ids of the segment's series, by local number.
+        var series: [UInt32]?
+        var groups: [UInt32: [RowGroup]] = [:]
+    }
+
     let info: Manifest.Sealed
     let file: SegmentFile
+    private let catalog: SeriesCatalog
+    private let loaded = Mutex(Loaded())
 
-    init(info: Manifest.Sealed, file: SegmentFile) {
+    init(info: Manifest.Sealed, file: SegmentFile, catalog: SeriesCatalog) {
         self.info = info
         self.file = file
+        self.catalog = catalog
     }
 
     static func fileName(_ number: UInt64) -> String { "\(number).sealed" }
 
+    func footer() throws(MartletError) -> SegmentFooter {
+        try loaded.withLock { (loaded) throws(MartletError) in try footer(&loaded) }
+    }
+
     /// The row groups of a table, in canonical order.
-    func groups(of table: UInt32) throws(MartletError) -> [RowGroup] { [] }
+    func groups(of table: UInt32) throws(MartletError) -> [RowGroup] {
+        try loaded.withLock { (loaded) throws(MartletError) in
+            if let groups = loaded.groups[table] { return groups }
+            let footer = try footer(&loaded)
+            guard let entry = footer.tables.first(where: { $0.definition.id == table }) else { return [] }
+            if loaded.series == nil { loaded.series = try readSeries(footer) }
+            let groups = try readGroups(entry, footer, loaded.series ?? [])
+            loaded.groups[table] = groups
+            return groups
+        }
+    }
+
+    /// Makes all series of the segment known to the catalog.
+    func loadSeries() throws(MartletError) {
+        try loaded.withLock { (loaded) throws(MartletError) in
+            if loaded.series == nil { loaded.series = try readSeries(try footer(&loaded)) }
+        }
+    }
+
+    private func footer(_ loaded: inout Loaded) throws(MartletError) -> SegmentFooter {
+        if let footer = loaded.footer { return footer }
+        let footer = try SegmentFooter.read(file)
+        loaded.footer = footer
+        return footer
+    }
+
+    private func readSeries(_ footer: SegmentFooter) throws(MartletError) -> [UInt32] {
+        let bytes = try file.read(footer.series)
+        defer { withExtendedLifetime(bytes) {} }
+        let section = try SeriesSectionReader(bytes.bytes)
+        var ids: [UInt32] = []
+        ids.reserveCapacity(section.count)
+        try section.forEach { (_, table, tags) throws(MartletError) in
+            ids.append(try catalog.intern(table: table, tags))
+        }
+        return ids
+    }
+
+    private func readGroups(
+        _ table: SegmentFooter.Table, _ footer: SegmentFooter, _ series: [UInt32]
+    ) throws(MartletError) -> [RowGroup] {
+        let packed = try file.read(table.index)
+        defer { withExtendedLifetime(packed) {} }
+        var raw = MutableBuffer(capacity: table.indexLength)
+        try Compression.decompress(
+            packed.bytes, method: .zstd, into: UnsafeMutableRawBufferPointer(start: raw.base, count: table.indexLength))
+        raw.byteCount = table.indexLength
+        let bytes = raw.finish()
+        defer { withExtendedLifetime(bytes) {} }
+        var reader = ByteReader(bytes.bytes, "segment index")
+        var groups: [RowGroup] = []
+        for _ in 0..<table.groupCount {
+            groups.append(
+                try RowGroupDescriptor.decode(
+                    from: &reader, table: table.definition.id, series: series, base: 0,
+                    end: Int64(clamping: info.byteCount), source: .file(file), precedence: footer.lastCommit,
+                    tombstonesAppliedThrough: footer.tombstonesAppliedThrough))
+        }
+        try reader.expectEnd()
+        return groups
+    }
 }
