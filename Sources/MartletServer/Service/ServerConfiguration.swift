@@ -68,8 +68,11 @@ public struct ServerConfiguration: Sendable {
         public var maximumLineLength = 65_536
         /// Bytes of SQL text: 1 MiB.
         public var maximumStatementBytes = 1 << 20
-        /// Queries that run at once; further ones wait for their turn: 4.
-        public var maximumQueries = 4
+        /// Threads that run queries, taking turns batch by batch where there are more queries: 4.
+        public var queryThreads = 4
+        /// Whether a database or bucket that is no namespace stands for the namespace `default`, so that clients of
+        /// InfluxDB need no preparation: yes. Otherwise writing to it is refused.
+        public var mapsUnknownToDefault = true
 
         /// The defaults.
         public init() {}
@@ -87,7 +90,7 @@ public struct ServerConfiguration: Sendable {
             ("the batch's bytes", lineProtocol.maximumBatchBytes), ("connections", lineProtocol.maximumConnections),
             ("connections per address", lineProtocol.maximumConnectionsPerAddress),
             ("batches in flight", lineProtocol.maximumBatchesInFlight), ("the read size", lineProtocol.readSize),
-            ("the body's bytes", http.maximumBodyBytes), ("queries at once", http.maximumQueries),
+            ("the body's bytes", http.maximumBodyBytes), ("query threads", http.queryThreads),
         ]
         for (name, value) in positive where value <= 0 {
             throw MartletError(.invalidArgument, "the limit of \(name) must be positive, not \(value)")
