@@ -51,6 +51,9 @@ var targets: [Target] = [
         swiftSettings: strict),
     .target(
         name: "MartletTestSupport", dependencies: ["MartletModel"], path: "Tests/Support", swiftSettings: strict),
+    // The program in the README, compiled and run by MartletTests.
+    .executableTarget(
+        name: "ReadmeExample", dependencies: ["Martlet"], path: "Tests/ReadmeExample", swiftSettings: strict),
     tests("MartletModelTests", ["MartletModel"]),
     tests("MartletCodecTests", ["MartletCodec", "CMartletKernels"], resources: [.copy("Golden")]),
     tests("MartletStorageTests", ["MartletStorage"], resources: [.copy("Golden")]),

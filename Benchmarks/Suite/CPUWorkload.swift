@@ -84,6 +84,36 @@ struct CPUWorkload {
         return (end - first) * hosts
     }
 
+    /// The first line of the CSV form.
+    static let csvHeader = Array(
+        ("time,hostname,region,datacenter,rack,os,arch,team,service,service_version,service_environment,"
+            + fields.joined(separator: ",") + "\n").utf8)
+
+    /// Appends the next `count` ticks of all hosts as CSV; returns the rows written (0 at the end).
+    mutating func appendCSV(ticks count: Int, to output: inout [UInt8]) -> Int {
+        let end = min(points, tick + count)
+        let order = [
+            "hostname", "region", "datacenter", "rack", "os", "arch", "team", "service", "service_version",
+            "service_environment",
+        ]
+        let columns = tags.map { set in Array(order.map { "," + set[$0]! }.joined().utf8) }
+        let first = tick
+        while tick < end {
+            let time = Array(String(Self.start + Int64(tick) * Self.interval).utf8)
+            for host in 0..<hosts {
+                output += time
+                output += columns[host]
+                for field in Self.fields.indices {
+                    output.append(UInt8(ascii: ","))
+                    output.append(contentsOf: String(step(host, field)).utf8)
+                }
+                output.append(UInt8(ascii: "\n"))
+            }
+            tick += 1
+        }
+        return (end - first) * hosts
+    }
+
     /// The next `count` ticks of all hosts as one batch, or `nil` at the end.
     mutating func nextBatch(ticks count: Int) -> TableBatch? {
         let end = min(points, tick + count)

@@ -1,1 +1,110 @@
-import MartletModel
+@_exported import MartletModel
+@_exported import MartletQuery
+import MartletStorage
+
+/// A Martlet database: a directory of namespaces, open in this process.
+///
+/// One process writes a directory at a time; any number of others open it with `Options.readOnly` and follow what the
+/// writer commits. All methods may be called from any thread.
+///
+/// ```swift
+/// let db = try Database.open(at: "sensors")
+/// let home = try db.namespace("default")
+/// try home.append([Row("room", tags: ["name": "kitchen"], fields: ["temperature": 21.5])])
+/// let batches = try home.query("SELECT name, last(temperature) FROM room GROUP BY name")
+/// ```
+public final class Database: Sendable {
+    /// When an append counts as done.
+    public enum Durability: Sendable, Hashable {
+        /// After `fdatasync`: what was acknowledged survives `kill -9` and power loss. The default.
+        case commit
+        /// The file is synced every so many milliseconds: a power cut loses at most what was acknowledged since the
+        /// last sync; `kill -9` loses nothing.
+        case interval(milliseconds: Int)
+        /// The operating system decides when to write: a power cut loses what it had not written yet, commonly the last
+        /// 30 seconds; `kill -9` loses nothing.
+        case none
+    }
+
+    /// How a database is opened. `Options()` has the defaults.
+    public struct Options: Sendable {
+        /// When an append counts as done.
+        public var durability: Durability = .commit
+        /// The most bytes that head, caches, merges and queries hold together: 256 MiB.
+        public var memoryLimit = 256 << 20
+        /// Opens the directory for reading only, beside another process that may be writing it.
+        public var readOnly = false
+        /// The most series in one namespace; rows of further ones are refused one by one: 2 million.
+        public var seriesLimit = 2_000_000
+        /// The time limit of a query in seconds, or `nil` for none: 60.
+        public var queryTimeout: Double? = 60
+        /// The functions that SQL knows; add your own with `register`.
+        public var functions = FunctionRegistry.builtIn
+        /// Files; a simulated file system in tests.
+        public var fileSystem: any FileSystem = POSIXFileSystem()
+        /// Time; a set clock in tests.
+        public var clock: any Clock = SystemClock()
+
+        /// The defaults.
+        public init() {}
+    }
+
+    /// The directory.
+    public let path: String
+    package let engine: StorageEngine
+    package let queries: QueryEngine
+
+    private init(path: String, engine: StorageEngine, queries: QueryEngine) {
+        self.path = path
+        self.engine = engine
+        self.queries = queries
+    }
+
+    /// Opens the directory at `path`, making it where it does not exist. Time and memory are bounded by the manifests
+    /// and the segments that are not sealed yet, not by the data. Damage is reported and set aside, never fatal.
+    ///
+    /// - Throws: `.locked` when another process has it open for writing, `.unsupportedVersion` for a directory of a
+    ///   newer format, `.readOnly`, `.storageFull` or `.io` where the system refuses.
+    public static func open(at path: String, options: Options = Options()) throws(MartletError) -> Database {
+        var storage = StorageOptions()
+        storage.memoryLimit = options.memoryLimit
+        storage.readOnly = options.readOnly
+        storage.seriesLimit = options.seriesLimit
+        switch options.durability {
+        case .commit: storage.durability = .commit
+        case .interval(let milliseconds): storage.durability = .interval(milliseconds: milliseconds)
+        case .none: storage.durability = .none
+        }
+        let engine = try StorageEngine.open(
+            at: path, options: storage, fileSystem: options.fileSystem, clock: options.clock)
+        var limits = QueryOptions()
+        limits.functions = options.functions
+        limits.timeout = options.queryTimeout
+        return Database(path: path, engine: engine, queries: QueryEngine(directory: engine, options: limits))
+    }
+
+    /// The namespaces, sorted by name; `default` always exists.
+    public var namespaces: [String] { engine.namespaceNames }
+
+    /// A namespace of this database.
+    ///
+    /// - Throws: `.notFound` when there is none of that name.
+    public func namespace(_ name: String = "default") throws(MartletError) -> Namespace {
+        Namespace(name: name, database: self, engine: try engine.namespace(name))
+    }
+
+    /// Makes a namespace: a directory of its own.
+    ///
+    /// - Throws: `.alreadyExists`, or `.invalidArgument` for a name that is not 1 to 64 letters, digits, `_` or `-`.
+    @discardableResult
+    public func createNamespace(_ name: String) throws(MartletError) -> Namespace {
+        try engine.createNamespace(name)
+        return try namespace(name)
+    }
+
+    /// Removes a namespace and everything in it. Running queries on it end with an error.
+    public func dropNamespace(_ name: String) throws(MartletError) { try engine.dropNamespace(name) }
+
+    /// Waits for running commits, makes everything durable and gives the directory up. Further calls throw `.closed`.
+    public func close() throws(MartletError) { try engine.close() }
+}
