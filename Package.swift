@@ -51,6 +51,9 @@ var targets: [Target] = [
         swiftSettings: strict),
     .target(
         name: "MartletTestSupport", dependencies: ["MartletModel"], path: "Tests/Support", swiftSettings: strict),
+    .executableTarget(
+        name: "MartletBench", dependencies: ["Martlet"], path: "Benchmarks/Suite", swiftSettings: strict),
+
     // The program in the README, compiled and run by MartletTests.
     .executableTarget(
         name: "ReadmeExample", dependencies: ["Martlet"], path: "Tests/ReadmeExample", swiftSettings: strict),

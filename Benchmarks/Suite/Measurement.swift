@@ -46,7 +46,7 @@ enum Measurement {
     /// The most memory this process ever had resident, in MiB.
     static func peakMemory() -> Double {
         var usage = rusage()
-        getrusage(RUSAGE_SELF, &usage)
+        getrusage(__rusage_who_t(RUSAGE_SELF.rawValue), &usage)
         return Double(usage.ru_maxrss) / 1024
     }
 

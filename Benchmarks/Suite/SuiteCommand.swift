@@ -11,7 +11,8 @@ enum SuiteCommand {
             print("| \(name) | \(number) | \(unit) | \(note ?? "") |")
         }
         print("| benchmark | figure | unit | note |\n|---|---|---|---|")
-        let scratch = FileManager.default.temporaryDirectory.appendingPathComponent("martlet-bench-\(UUID().uuidString)")
+        let scratch = FileManager.default.temporaryDirectory.appendingPathComponent(
+            "martlet-bench-\(UUID().uuidString)")
         try FileManager.default.createDirectory(at: scratch, withIntermediateDirectories: true)
         defer { try? FileManager.default.removeItem(at: scratch) }
 

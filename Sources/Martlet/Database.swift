@@ -34,10 +34,12 @@ public final class Database: Sendable {
         public var memoryLimit = 256 << 20
         /// Opens the directory for reading only, beside another process that may be writing it.
         public var readOnly = false
-        /// The most series in one namespace; rows of further ones are refused one by one: 2 million.
-        public var seriesLimit = 2_000_000
+        /// The most series in one namespace; rows of further ones are refused one by one: 1 million.
+        public var seriesLimit = 1_000_000
         /// The time limit of a query in seconds, or `nil` for none: 60.
         public var queryTimeout: Double? = 60
+        /// The most bytes that one query may hold, within `memoryLimit`; `nil` means half of it.
+        public var queryMemoryLimit: Int?
         /// The functions that SQL knows; add your own with `register`.
         public var functions = FunctionRegistry.builtIn
         /// Files; a simulated file system in tests.
@@ -79,8 +81,10 @@ public final class Database: Sendable {
             at: path, options: storage, fileSystem: options.fileSystem, clock: options.clock)
         var limits = QueryOptions()
         limits.functions = options.functions
-        limits.timeout = options.queryTimeout
-        return Database(path: path, engine: engine, queries: QueryEngine(directory: engine, options: limits))
+        limits.timeout = options.queryTimeout.map { Int64($0 * 1e9) }
+        limits.memoryLimit = options.queryMemoryLimit ?? options.memoryLimit / 2
+        return Database(
+            path: path, engine: engine, queries: QueryEngine(directory: engine, options: limits, memory: engine.memory))
     }
 
     /// The namespaces, sorted by name; `default` always exists.

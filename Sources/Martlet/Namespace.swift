@@ -95,19 +95,22 @@ public struct Namespace: Sendable {
 
     // MARK: Asking
 
-    /// Runs a statement; the result's batches are computed as they are asked for.
+    /// Runs a statement; the result's batches are computed as they are asked for. `parameters` are the values of `$1`,
+    /// `$2`, ... or of each `?` in turn: the way to put a stranger's text into a statement.
     ///
     /// - Throws: `.syntax` or `.semantic` with the place in the text; `.notFound`; what the statement itself throws.
     @discardableResult
-    public func query(_ sql: String) throws(MartletError) -> QueryResult {
-        try database.queries.execute(sql, namespace: name)
+    public func query(_ sql: String, _ parameters: FieldValue?...) throws(MartletError) -> QueryResult {
+        try database.queries.execute(sql, namespace: name, parameters: parameters)
     }
 
     /// Runs a statement and decodes all rows of its result, each property from the column of its name.
     ///
     /// - Throws: as `query(_:)`, and `.typeConflict` when a value does not fit its property.
-    public func query<Row: Decodable>(_ sql: String, as type: Row.Type) throws(MartletError) -> [Row] {
-        let result = try query(sql)
+    public func query<Row: Decodable>(
+        _ sql: String, _ parameters: FieldValue?..., as type: Row.Type
+    ) throws(MartletError) -> [Row] {
+        let result = try database.queries.execute(sql, namespace: name, parameters: parameters)
         var rows: [Row] = []
         while let batch = try result.next() { rows += try RowDecoder().decode(type, from: batch) }
         return rows
@@ -115,8 +118,8 @@ public struct Namespace: Sendable {
 
     /// Runs a statement away from the calling task's thread; iterate the batches with `for try await`. A batch is
     /// computed when it is asked for; cancelling the task cancels the query.
-    public func batches(_ sql: String) -> QueryBatches {
-        QueryBatches { try query(sql) }
+    public func batches(_ sql: String, _ parameters: FieldValue?...) -> QueryBatches {
+        QueryBatches { try database.queries.execute(sql, namespace: name, parameters: parameters) }
     }
 
     /// Seals what is hot, merges what is to be merged, and so removes the bytes of deleted and overwritten rows.

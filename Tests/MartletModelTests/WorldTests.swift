@@ -75,6 +75,18 @@ import Testing
         #expect(budget.peak == 100)
     }
 
+    @Test func aPartsReservationCountsAgainstTheWhole() throws {
+        let whole = MemoryBudget(limit: 100)
+        let part = MemoryBudget(limit: 80, parent: whole)
+        #expect(whole.tryReserve(50))
+        #expect(!part.tryReserve(60))
+        #expect(part.used == 0)
+        #expect(part.tryReserve(50))
+        #expect(whole.used == 100)
+        part.release(50)
+        #expect(whole.used == 50)
+    }
+
     @Test func reservationsFromManyThreadsNeverPassTheLimit() async {
         let budget = MemoryBudget(limit: 64)
         await withTaskGroup(of: Void.self) { group in

@@ -24,11 +24,14 @@ public struct RowDecoder: Sendable {
         for (index, column) in batch.schema.enumerated() where indices[column.name] == nil {
             indices[column.name] = index
         }
+        // These two would otherwise ask for their own stored properties.
+        let isMoment = type == Timestamp.self || type == Date.self
         var rows: [Row] = []
         rows.reserveCapacity(batch.rowCount)
         for row in 0..<batch.rowCount {
             do {
-                rows.append(try Row(from: SingleRowDecoder(batch: batch, indices: indices, row: row)))
+                let decoder = SingleRowDecoder(batch: batch, indices: indices, row: row)
+                rows.append(isMoment ? try decoder.singleValueContainer().decode(type) : try Row(from: decoder))
             } catch let error as MartletError {
                 throw error
             } catch let DecodingError.keyNotFound(key, _) {

@@ -9,10 +9,14 @@ public final class MemoryBudget: Sendable {
     private let reserved = Atomic<Int>(0)
     private let highest = Atomic<Int>(0)
 
-    /// A budget of `limit` bytes.
-    public init(limit: Int) {
+    private let parent: MemoryBudget?
+
+    /// A budget of `limit` bytes. With a `parent`, what is reserved here is reserved there too, so that one part's
+    /// share stays within the bound of the whole.
+    public init(limit: Int, parent: MemoryBudget? = nil) {
         precondition(limit > 0, "a memory budget must be positive, not \(limit)")
         self.limit = limit
+        self.parent = parent
     }
 
     /// Bytes reserved now.
@@ -27,12 +31,15 @@ public final class MemoryBudget: Sendable {
             if current + bytes > limit { return false }
             let (done, seen) = reserved.compareExchange(
                 expected: current, desired: current + bytes, ordering: .acquiringAndReleasing)
-            if done {
-                highest.max(current + bytes, ordering: .relaxed)
-                return true
-            }
+            if done { break }
             current = seen
         }
+        if let parent, !parent.tryReserve(bytes) {
+            reserved.subtract(bytes, ordering: .acquiringAndReleasing)
+            return false
+        }
+        highest.max(current + bytes, ordering: .relaxed)
+        return true
     }
 
     /// Reserves `bytes`.
@@ -40,8 +47,10 @@ public final class MemoryBudget: Sendable {
     /// - Throws: `.resourceExhausted`, naming `purpose`, when they do not fit.
     public func reserve(_ bytes: Int, for purpose: @autoclosure () -> String) throws(MartletError) {
         if !tryReserve(bytes) {
+            let full = used + bytes > limit ? self : parent ?? self
             throw MartletError(
-                .resourceExhausted, "\(purpose()) needs \(bytes) bytes; \(used) of the budget's \(limit) are in use",
+                .resourceExhausted,
+                "\(purpose()) needs \(bytes) bytes; \(full.used) of the budget's \(full.limit) are in use",
                 hint: "raise the memory limit, or ask for less at once")
         }
     }
@@ -50,5 +59,6 @@ public final class MemoryBudget: Sendable {
     public func release(_ bytes: Int) {
         let (_, now) = reserved.subtract(bytes, ordering: .acquiringAndReleasing)
         precondition(now >= 0, "more memory released than was reserved")
+        parent?.release(bytes)
     }
 }

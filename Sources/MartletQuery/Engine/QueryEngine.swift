@@ -4,12 +4,16 @@ import MartletStorage
 /// Runs SQL over namespaces.
 public final class QueryEngine: Sendable {
     private let directory: any NamespaceDirectory
+    private let memory: MemoryBudget?
     /// The limits that hold unless a call says otherwise.
     public let options: QueryOptions
 
-    /// An engine over the namespaces of `directory`.
-    package init(directory: any NamespaceDirectory, options: QueryOptions = QueryOptions()) {
+    /// An engine over the namespaces of `directory`. Each query's memory is a share of `memory`, where that is given.
+    package init(
+        directory: any NamespaceDirectory, options: QueryOptions = QueryOptions(), memory: MemoryBudget? = nil
+    ) {
         self.directory = directory
+        self.memory = memory
         self.options = options
     }
 
@@ -33,7 +37,8 @@ public final class QueryEngine: Sendable {
         let (statement, _) = try Parser.statement(in: source)
         let engine = try directory.namespace(namespace)
         let query = QueryContext(
-            memory: MemoryBudget(limit: max(1, options.memoryLimit)), clock: engine.clock, timeout: options.timeout)
+            memory: MemoryBudget(limit: max(1, options.memoryLimit), parent: memory), clock: engine.clock,
+            timeout: options.timeout)
         let context = StatementContext(
             source: source, options: options, parameters: parameters, directory: directory, namespace: engine,
             query: query)
