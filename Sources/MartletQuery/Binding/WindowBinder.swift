@@ -104,7 +104,7 @@ struct WindowBinder {
             if call.isDistinct {
                 throw context.error(.unsupported, "DISTINCT in a window call is not supported", at: offset)
             }
-            let aggregate = try binder.boundAggregate(call, function, offset: offset)
+            let aggregate = filteredByCase(try binder.boundAggregate(call, function, offset: offset))
             if order.isEmpty && window.frame == nil { frame = .everything }
             return BoundWindow(
                 kind: .aggregate(aggregate), arguments: aggregate.arguments, ignoresNulls: false, partition: partition,
@@ -126,6 +126,20 @@ struct WindowBinder {
         return BoundWindow(
             kind: .function(name), arguments: arguments, ignoresNulls: call.ignoresNulls, partition: partition,
             order: order, frame: frame, type: type, offset: offset)
+    }
+
+    /// FILTER as a CASE around the argument: the values that it leaves out become NULL, which aggregates pass by.
+    private func filteredByCase(_ aggregate: BoundAggregate) -> BoundAggregate {
+        guard let filter = aggregate.filter,
+            let first = aggregate.arguments.first ?? (aggregate.isCountOfRows ? .trueConstant : nil)
+        else { return aggregate }
+        var result = aggregate
+        let argument = BoundExpression.caseWhen(
+            [.init(when: filter, then: first)], otherwise: nil, first.columnType)
+        if result.arguments.isEmpty { result.arguments = [argument] } else { result.arguments[0] = argument }
+        result.isCountOfRows = false
+        result.filter = nil
+        return result
     }
 
     /// The window with that of the WINDOW clause which it names.
