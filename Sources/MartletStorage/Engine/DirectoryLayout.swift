@@ -15,6 +15,7 @@ struct DirectoryLayout {
     /// Makes what is missing and takes the writer's lock.
     func prepareForWriting() throws(MartletError) -> any FileLock {
         try files.createDirectory(path)
+        try files.syncDirectory(Self.parent(of: path))
         let lock = try files.lock(path + "/" + Self.lockFile)
         if files.exists(path + "/" + Self.formatFile) {
             try checkFormat()
@@ -50,6 +51,14 @@ struct DirectoryLayout {
                 "the directory is of format version \(version); this build knows \(Self.version)",
                 at: .file(path: path, offset: nil), hint: "open it with the release that wrote it, or a newer one")
         }
+    }
+
+    /// The directory in which the last name of `path` stands.
+    private static func parent(of path: String) -> String {
+        var bytes = Substring(path)
+        while bytes.count > 1 && bytes.hasSuffix("/") { bytes.removeLast() }
+        guard let slash = bytes.lastIndex(of: "/") else { return "." }
+        return slash == bytes.startIndex ? "/" : String(bytes[..<slash])
     }
 
     private static let prefix = "martlet directory format "

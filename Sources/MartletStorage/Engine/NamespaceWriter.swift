@@ -10,6 +10,8 @@ final class NamespaceWriter {
     private(set) var state: NamespaceState
     /// The last commit number given out.
     private(set) var commit: UInt64
+    /// Series whose tags the catalog may not know yet: met since, or by, a commit that was not written.
+    private var unlisted: Set<UInt32> = []
     /// The lock on the directory, held as long as the writer lives.
     private var isClosed = false
 
@@ -52,7 +54,9 @@ final class NamespaceWriter {
                 let limit = core.options.seriesLimit
                 let series = series
                 let refused = try stage.add(batch) { tags throws(MartletError) in
-                    try series.intern(table: definition.id, tags, limit: limit)
+                    let (id, isNew) = try series.intern(table: definition.id, tags, limit: limit)
+                    if isNew { unlisted.insert(id) }
+                    return (id, !unlisted.isEmpty && unlisted.contains(id))
                 }
                 outcome.accepted += batch.rowCount - refused.count
                 outcome.rejected += refused.map { RejectedRow(batch: number, row: $0.row, error: $0.error) }
@@ -71,6 +75,7 @@ final class NamespaceWriter {
             try write(
                 stages.values.sorted { $0.definition.id < $1.definition.id }, first...last, catalog: catalog,
                 changes: [], tombstones: [])
+            if !unlisted.isEmpty { for stage in stages.values { unlisted.subtract(stage.series) } }
             StorageCounters.add(core.counters.rows, rowCount)
             StorageCounters.add(core.counters.bytesIngested, bytesIngested)
         }
