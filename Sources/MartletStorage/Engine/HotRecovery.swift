@@ -24,7 +24,7 @@ struct HotRecovery {
     let segment: SegmentFile
     let number: UInt64
     /// Bytes to read at most, or `nil` for all.
-    let limit: Int64?
+    var limit: Int64?
     let catalog: SeriesCatalog
     let budget: MemoryBudget
 

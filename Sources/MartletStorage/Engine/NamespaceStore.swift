@@ -17,6 +17,8 @@ final class NamespaceStore: NamespaceEngine {
     private let isMaintenanceScheduled = Atomic<Bool>(false)
 
     var clock: any Clock { core.clock }
+    /// The memory that the engine and its queries share.
+    var memory: MemoryBudget { core.budget }
 
     private init(_ opened: sending OpenedNamespace, name: String, core: StorageCore, directory: String) {
         self.name = name

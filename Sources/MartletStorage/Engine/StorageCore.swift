@@ -72,6 +72,8 @@ package struct StorageStatistics: Sendable, Hashable {
     package var headBytes = 0
     /// Layers in hot segments.
     package var layers = 0
+    /// Stretches of bytes that opening found damaged.
+    package var damagedLayers = 0
     /// Hot segments.
     package var hotSegments = 0
     /// Sealed segments.

@@ -8,12 +8,13 @@ package final class StorageEngine: Sendable {
 
     private struct State {
         var open: [String: NamespaceStore] = [:]
+        var followed: [String: NamespaceFollower] = [:]
         var names: Set<String> = []
         var isClosed = false
         var lock: (any FileLock)?
     }
 
-    private let core: StorageCore
+    let core: StorageCore
     private let path: String
     private let state: Mutex<State>
 
@@ -47,7 +48,11 @@ package final class StorageEngine: Sendable {
         return engine
     }
 
-    /// The namespaces, sorted.
+    /// The namespaces that are open now.
+    var openStores: [NamespaceStore] { state.withLock { Array($0.open.values) } }
+
+    /// The namespaces, sorted. Of a database that another process writes: as of its opening, and those that were asked
+    /// for since.
     package var namespaceNames: [String] { state.withLock { $0.names.sorted() } }
 
     /// The memory that this engine's parts and its queries share.
@@ -58,6 +63,7 @@ package final class StorageEngine: Sendable {
         try state.withLock { (state) throws(MartletError) in
             if state.isClosed { throw MartletError(.closed, "the database is closed") }
             if let store = state.open[name] { return store }
+            if core.options.readOnly { return try follow(name, &state) }
             guard state.names.contains(name) else {
                 throw MartletError(.notFound, "there is no namespace '\(name)'", hint: "CREATE NAMESPACE makes one")
             }
@@ -65,6 +71,19 @@ package final class StorageEngine: Sendable {
             state.open[name] = store
             return store
         }
+    }
+
+    /// A namespace that another process writes, which may have been made after this engine was opened.
+    private func follow(_ name: String, _ state: inout State) throws(MartletError) -> NamespaceFollower {
+        if let follower = state.followed[name] { return follower }
+        try DirectoryLayout.check(name)
+        guard core.files.exists(directory(name) + "/" + Manifest.fileName) else {
+            throw MartletError(.notFound, "there is no namespace '\(name)'")
+        }
+        let follower = try NamespaceFollower(name, at: directory(name), core: core)
+        state.followed[name] = follower
+        state.names.insert(name)
+        return follower
     }
 
     /// Makes an empty namespace.
@@ -107,6 +126,7 @@ package final class StorageEngine: Sendable {
             if state.isClosed { return }
             for store in state.open.values { try store.close() }
             state.open = [:]
+            state.followed = [:]
             state.isClosed = true
             state.lock?.unlock()
             state.lock = nil
