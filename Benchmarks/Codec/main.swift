@@ -2,6 +2,7 @@
 // a table of anchors.
 //
 // usage: MartletCodecBench DIRECTORY [--anchors FILE] [--json FILE] [--only NAME] [--block ROWS] [--seconds S]
+//                          [--effort hot|sealed|cold] [--skip encode,sum]
 
 import Foundation
 import MartletCodec
@@ -14,6 +15,8 @@ struct Options {
     var only: String?
     var block = BlockCodec.maximumRowCount
     var seconds = 0.15
+    var efforts: [Effort] = [.hot, .sealed, .cold]
+    var skipped = ""
 
     init(_ arguments: [String]) {
         var rest = arguments.dropFirst()
@@ -24,6 +27,10 @@ struct Options {
             case "--only": only = rest.popFirst()
             case "--block": block = rest.popFirst().flatMap { Int($0) } ?? block
             case "--seconds": seconds = rest.popFirst().flatMap { Double($0) } ?? seconds
+            case "--effort":
+                let name = rest.popFirst()
+                efforts = Effort.allCases.filter { "\($0)" == name }
+            case "--skip": skipped = rest.popFirst() ?? ""
             default: directory = argument
             }
         }
@@ -61,7 +68,8 @@ func best(seconds: Double, _ work: () throws -> Void) rethrows -> Double {
     return lowest
 }
 
-func measure(_ file: NumpyFile, _ effort: Effort, seconds: Double) throws -> Measurement {
+func measure(_ file: NumpyFile, _ effort: Effort, _ options: Options) throws -> Measurement {
+    let seconds = options.seconds
     var encoded: [Buffer] = []
     var encodings: [String: Int] = [:]
     for block in file.blocks {
@@ -75,19 +83,25 @@ func measure(_ file: NumpyFile, _ effort: Effort, seconds: Double) throws -> Mea
         encodings[try BlockCodec.describe(bytes.bytes), default: 0] += 1
         encoded.append(bytes)
     }
-    let encodeTime = try best(seconds: seconds) {
-        for block in file.blocks {
-            var output = MutableBuffer(capacity: block.count)
-            try BlockCodec.encode(block, effort: effort, into: &output)
+    let encodeTime =
+        try options.skipped.contains("encode")
+        ? .infinity
+        : best(seconds: seconds) {
+            for block in file.blocks {
+                var output = MutableBuffer(capacity: block.count)
+                try BlockCodec.encode(block, effort: effort, into: &output)
+            }
         }
-    }
     // One block decoded again and again: what a scan sees whose output stays in cache.
     let decodeTime = try best(seconds: seconds) {
         for bytes in encoded { _ = try BlockCodec.decode(bytes.bytes) }
     }
-    let aggregateTime = try best(seconds: seconds) {
-        for bytes in encoded { _ = try BlockCodec.aggregate(bytes.bytes, rows: nil, of: .sum) }
-    }
+    let aggregateTime =
+        try options.skipped.contains("sum")
+        ? .infinity
+        : best(seconds: seconds) {
+            for bytes in encoded { _ = try BlockCodec.aggregate(bytes.bytes, rows: nil, of: .sum) }
+        }
     let millions = Double(file.count) / 1e6
     return Measurement(
         bytesPerValue: Double(encoded.reduce(0) { $0 + $1.byteCount }) / Double(file.count),
@@ -123,7 +137,7 @@ func run() throws {
     }
     let files = try FileManager.default.contentsOfDirectory(atPath: options.directory)
         .filter { $0.hasSuffix(".npy") && (options.only.map($0.contains) ?? true) }.sorted()
-    let efforts: [Effort] = [.hot, .sealed, .cold]
+    let efforts = options.efforts
     var head = padded("set", 20) + padded("best peer", 26)
     for effort in efforts {
         head += padded("\(effort) B/v", 11) + padded("ratio", 7) + padded("enc", 6) + padded("dec", 7)
@@ -139,7 +153,7 @@ func run() throws {
             name: set.name, bestPeer: peer?.0, bestPeerBytesPerValue: peer?.1, efforts: [:])
         var line = padded(set.name, 20) + padded(peer.map { "\($0.0) \(number($0.1, 4))" } ?? "-", 26)
         for effort in efforts {
-            let figures = try measure(set, effort, seconds: options.seconds)
+            let figures = try measure(set, effort, options)
             result.efforts["\(effort)"] = figures
             let ratio = peer.map { figures.bytesPerValue / $0.1 }
             logs[effort, default: 0] += ratio.map { log($0) } ?? 0

@@ -102,34 +102,67 @@ AVX2 void martlet_transpose32(const uint8_t *input, size_t rows, uint8_t *output
     }
 }
 
-#define EXPAND(type)                                                                                                \
-    uint64_t at = offset;                                                                                           \
-    for (size_t i = 0; i < count; i++) {                                                                            \
-        uint8_t code = codes[i];                                                                                    \
-        uint64_t place = at >> 3, word;                                                                             \
-        place = place < last ? place : last;                                                                        \
-        memcpy(&word, bits + place, 8);                                                                             \
-        output[i] = (type)(bases[code] + _bzhi_u64(word >> (at & 7), lengths[code]));                               \
-        at += lengths[code];                                                                                        \
-    }                                                                                                               \
-    return at;
+// The low byte of an entry serves bzhi as it is: the instruction reads no more of its index.
+#define TAKE(index, adjust)                                                                                         \
+    {                                                                                                               \
+        uint64_t entry = entries[codes[index]];                                                                     \
+        output[index] = (__typeof__(*output))(((entry >> 8) + _bzhi_u64(word, (unsigned)entry)) adjust);            \
+        word >>= entry & 0xff;                                                                                      \
+        at += entry & 0xff;                                                                                         \
+    }
 
-AVX2 uint64_t martlet_expand32(
-    const uint8_t *codes, size_t count, const uint64_t *bases, const uint8_t *lengths, const uint8_t *bits,
-    uint64_t offset, uint64_t last, uint32_t *output) {
-    EXPAND(uint32_t)
-}
+#define WINDOW(place)                                                                                               \
+    uint64_t word;                                                                                                  \
+    memcpy(&word, bits + (place), 8);                                                                               \
+    word >>= at & 7;
+
+// As many numbers from one window of 64 bits as it surely holds; where the window might lie beyond `last`, one by one.
+#define EXPAND(count, adjust)                                                                                       \
+    size_t i = 0;                                                                                                   \
+    if (longest <= 19) {                                                                                            \
+        for (; i + 3 <= (count) && at >> 3 <= last; i += 3) {                                                       \
+            WINDOW(at >> 3) TAKE(i, adjust) TAKE(i + 1, adjust) TAKE(i + 2, adjust)                                 \
+        }                                                                                                           \
+    } else if (longest <= 28) {                                                                                     \
+        for (; i + 2 <= (count) && at >> 3 <= last; i += 2) { WINDOW(at >> 3) TAKE(i, adjust) TAKE(i + 1, adjust) } \
+    }                                                                                                               \
+    for (; i < (count); i++) { WINDOW(at >> 3 < last ? at >> 3 : last) TAKE(i, adjust) }
 
 AVX2 uint64_t martlet_expand64(
-    const uint8_t *codes, size_t count, const uint64_t *bases, const uint8_t *lengths, const uint8_t *bits,
-    uint64_t offset, uint64_t last, uint64_t *output) {
-    EXPAND(uint64_t)
+    const uint8_t *restrict codes, size_t count, const uint64_t *restrict entries, unsigned longest,
+    const uint8_t *restrict bits, uint64_t offset, uint64_t last, uint64_t *restrict output) {
+    uint64_t at = offset;
+    EXPAND(count, )
+    return at;
 }
 
-AVX2 void martlet_widen(const uint8_t *input, size_t count, uint32_t *output) {
-    for (size_t i = 0; i < count; i += 8)
-        _mm256_storeu_si256(
-            (__m256i *)(output + i), _mm256_cvtepu8_epi32(_mm_loadl_epi64((const __m128i *)(input + i))));
+AVX2 uint64_t martlet_expand32(
+    const uint8_t *restrict codes, const uint64_t *restrict entries, unsigned longest, unsigned plain,
+    const uint8_t *restrict bits, uint64_t offset, uint64_t last, unsigned shift, uint32_t *restrict output) {
+    uint64_t at = offset;
+    if (plain == 0) {
+        if (shift) {
+            EXPAND(1024, << 1)
+        } else {
+            EXPAND(1024, )
+        }
+        return at;
+    }
+    const __m128i up = _mm_cvtsi32_si128((int)shift), highest = _mm_set1_epi8((char)(plain - 1));
+    for (size_t start = 0; start < 1024; start += 16) {
+        __m128i symbols = _mm_loadu_si128((const __m128i *)(codes + start));
+        __m256i low = _mm256_cvtepu8_epi32(symbols), high = _mm256_cvtepu8_epi32(_mm_srli_si128(symbols, 8));
+        _mm256_storeu_si256((__m256i *)(output + start), _mm256_sll_epi32(low, up));
+        _mm256_storeu_si256((__m256i *)(output + start + 8), _mm256_sll_epi32(high, up));
+        unsigned others =
+            ~(unsigned)_mm_movemask_epi8(_mm_cmpeq_epi8(_mm_max_epu8(symbols, highest), highest)) & 0xffffu;
+        for (; others; others &= others - 1) {
+            size_t i = start + _tzcnt_u32(others);
+            WINDOW(at >> 3 < last ? at >> 3 : last)
+            TAKE(i, << shift)
+        }
+    }
+    return at;
 }
 
 #endif

@@ -72,7 +72,7 @@ extension PackedIntegers.Decoder {
                 // What the residuals add to the base stays below 2^31 steps of `divisor`.
                 reach += 1024 * (abs(Double(low)) + Double(divisor) * (Double(vector.base) + 2_147_483_648))
                 guard reach < limit else { return nil }
-                try unpack(vector, into: work.narrow.pointer)
+                unpack(vector, work, into: work.narrow.pointer)
                 let residuals: Int128
                 if mode == .reference {
                     residuals = Int128(Kernels.sum(work.narrow.pointer))

@@ -46,6 +46,7 @@ extension FloatDecoder {
         case .ordered(let integers): "ordered of \(integers.description)"
         case .patterns(let integers): "patterns of \(integers.description)"
         case .split: "split"
+        case .nearDecimal(let decoder): "near decimal of \(decoder.integers.description)"
         }
     }
 }

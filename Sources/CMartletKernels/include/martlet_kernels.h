@@ -66,16 +66,17 @@ long martlet_rans_decode(
 /// Turns `rows` >= 16 rows of 32 bytes into 32 rows of `rows` bytes.
 void martlet_transpose32(const uint8_t *input, size_t rows, uint8_t *output);
 
-/// `output[i] = bases[codes[i]] + (the next lengths[codes[i]] bits)`, lengths up to 56, from bit `offset` of `bits` on.
-/// Reads eight bytes at byte offsets up to `last`, beyond which the bits are unspecified. Returns the new bit offset.
-uint64_t martlet_expand32(
-    const uint8_t *codes, size_t count, const uint64_t *bases, const uint8_t *lengths, const uint8_t *bits,
-    uint64_t offset, uint64_t last, uint32_t *output);
+/// `output[i] = (entries[codes[i]] >> 8) + (the next bits, as many as the entry's low byte says)`, from bit `offset` of
+/// `bits` on. An entry asks for up to `longest` <= 56 bits. Reads eight bytes at byte offsets up to `last`; bits beyond
+/// are unspecified. Returns the new bit offset.
 uint64_t martlet_expand64(
-    const uint8_t *codes, size_t count, const uint64_t *bases, const uint8_t *lengths, const uint8_t *bits,
+    const uint8_t *codes, size_t count, const uint64_t *entries, unsigned longest, const uint8_t *bits,
     uint64_t offset, uint64_t last, uint64_t *output);
 
-/// Widens `count` bytes, a multiple of 8.
-void martlet_widen(const uint8_t *input, size_t count, uint32_t *output);
+/// The same for a vector, each number shifted left by `shift` (0 or 1), in 32 bits. Codes below `plain` stand for
+/// themselves and have no bits; `plain` is 0 where such codes are not the most.
+uint64_t martlet_expand32(
+    const uint8_t *codes, const uint64_t *entries, unsigned longest, unsigned plain, const uint8_t *bits,
+    uint64_t offset, uint64_t last, unsigned shift, uint32_t *output);
 
 #endif

@@ -9,7 +9,11 @@ enum BoolStream {
         case bits = 2
         /// The first bit, and an integer stream of alternating run lengths.
         case runs = 3
+        /// Four bits a symbol, range-coded: symbol tables, then the symbols of all bits.
+        case entropy = 4
     }
+
+    private static let symbolCount = 16
 
     /// Appends the encoding of the first `count` of `bits`.
     static func encode(
@@ -21,7 +25,7 @@ enum BoolStream {
             return
         }
         let plainSize = Bitmap.byteCount(forBits: count)
-        let start = output.byteCount
+        var best = Candidate(output)
         var runs = countRuns(bits, count)
         if runs < max(plainSize, 16) {
             let lengths = Scratch<Int64>(count: runs)
@@ -29,10 +33,17 @@ enum BoolStream {
             output.append(Kind.runs.rawValue)
             output.append(UInt8(Bitmap.isSet(bits, 0) ? 1 : 0))
             output.append(varint: UInt64(runs))
-            try IntegerStream.encode(lengths.pointer, count: runs, effort: effort, into: &output)
-            if output.byteCount - start <= plainSize { return }
-            output.byteCount = start
+            try IntegerStream.encode(
+                lengths.pointer, count: runs, effort: effort, trying: [.runs, .entropy], into: &output)
+            best.settle(&output)
         }
+        if effort != .hot && best.length > plainSize / 16 && count >= 1024 {
+            output.append(Kind.entropy.rawValue)
+            encodeSymbols(bits, count, effort, into: &output)
+            best.settle(&output)
+        }
+        if best.length <= plainSize - plainSize / 32 { return }
+        output.byteCount = best.start
         output.append(Kind.bits.rawValue)
         output.append(UnsafeRawBufferPointer(start: bits, count: plainSize))
         // Bits beyond the count are unspecified in memory and zero in the format.
@@ -41,6 +52,37 @@ enum BoolStream {
             let kept = UInt8((1 << (count & 7)) - 1)
             last.storeBytes(of: last.load(as: UInt8.self) & kept, as: UInt8.self)
         }
+    }
+
+    private static func encodeSymbols(
+        _ bits: UnsafeRawPointer, _ count: Int, _ effort: Effort, into output: inout MutableBuffer
+    ) {
+        let symbolTotal = (count + 3) / 4
+        let symbols = Scratch<UInt8>(count: symbolTotal)
+        for index in 0..<symbolTotal {
+            let byte = bits.load(fromByteOffset: index >> 1, as: UInt8.self)
+            symbols.pointer[index] = index & 1 == 0 ? byte & 15 : byte >> 4
+        }
+        // What follows the last bit is unspecified in memory and clear in the format.
+        if count & 3 != 0 { symbols.pointer[symbolTotal - 1] &= 1 << UInt8(count & 3) - 1 }
+        let tables = ContextModel.tables(
+            symbols.pointer, symbolTotal, pageLength: symbolTotal, symbolCount: symbolCount, effort: effort)
+        tables.write(into: &output)
+        RangeCoder.encode(symbols.pointer, count: symbolTotal, tables: tables, into: &output)
+    }
+
+    private static func decodeSymbols(_ reader: inout ByteReader, _ count: Int) throws(MartletError) -> Buffer {
+        let symbolTotal = (count + 3) / 4
+        let tables = try SymbolTables(&reader, symbolCount: symbolCount)
+        let symbols = Scratch<UInt8>(count: RangeCoder.paddedCount(symbolTotal) + 64)
+        try RangeCoder.decode(
+            &reader, count: symbolTotal, tables: tables, table: tables.decodingTable(), into: symbols.pointer)
+        symbols.pointer[symbolTotal] = 0
+        var bits = MutableBuffer(capacity: (symbolTotal + 1) / 2)
+        for index in 0..<(symbolTotal + 1) / 2 {
+            bits.append(symbols.pointer[2 * index] | symbols.pointer[2 * index + 1] << 4)
+        }
+        return bits.finish()
     }
 
     /// The number of runs of equal bits.
@@ -118,6 +160,10 @@ enum BoolStream {
                 current.toggle()
             }
             guard position == count else { throw corrupt("runs of \(position) bits where \(count) were promised") }
+        case .entropy:
+            let bits = try decodeSymbols(&reader, count)
+            copy(bits.bytes, range, into: output.base, size)
+            withExtendedLifetime(bits) {}
         case nil: throw corrupt("unknown bit encoding \(kind)")
         }
         return output.finish()

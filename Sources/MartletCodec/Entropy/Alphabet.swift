@@ -17,11 +17,12 @@ struct Alphabet {
                 best = (BucketCode(precision: precision), codes, cost)
             }
         }
-        guard var best, let last = best.codes.last, best.code.rawLength(last) <= BucketCode.longestRaw else {
+        guard var best, let last = best.codes.last, best.code.isSupported(last) else {
             return nil
         }
         // The range coder needs two symbols.
         if best.codes.count == 1 { best.codes.append(last + 1) }
+        guard best.code.isSupported(best.codes[best.codes.count - 1]) else { return nil }
         self.init(code: best.code, codes: best.codes)
     }
 
@@ -126,7 +127,7 @@ struct Alphabet {
         var last = -1
         for _ in 0..<count {
             last += Int(try bits.gamma())
-            guard last < BucketCode.codeLimit && code.rawLength(last) <= BucketCode.longestRaw else {
+            guard last < BucketCode.codeLimit && code.isSupported(last) else {
                 throw corrupt("a bucket code of \(last)")
             }
             codes.append(last)

@@ -7,8 +7,9 @@ struct BucketCode {
     static let highestPrecision = 5
     /// One more than the largest code of the highest precision.
     static let codeLimit = 64 + 58 * 32
-    /// Raw bits that a reader of 64 bits at any bit offset gets at once.
-    static let longestRaw = 56
+    /// The most bits of a magnitude: a table entry holds the least magnitude of a code beside the number of raw bits in 64
+    /// bits, and a reader gets 57 bits at any bit offset at once.
+    static let longestMagnitude = 56
 
     let precision: Int
 
@@ -26,4 +27,7 @@ struct BucketCode {
         let raw = rawLength(code)
         return UInt64(code &- raw &<< precision) &<< UInt64(raw)
     }
+
+    /// Whether the magnitudes of a code are of at most `longestMagnitude` bits.
+    func isSupported(_ code: Int) -> Bool { rawLength(code) + precision + 1 <= Self.longestMagnitude }
 }

@@ -11,10 +11,9 @@ extension EntropyIntegers {
         private let low: Int64
         private let pageBits: Int
         private let count: Int
-        /// For each symbol, the least magnitude and the number of raw bits.
-        private let bases: [UInt64]
-        private let lengths: [UInt8]
-        private let hasRawBits: Bool
+        private let magnitudes: MagnitudeTable
+        /// Symbols below this are their own magnitudes, if most symbols are; else 0.
+        private let plain: Int
         /// The bits of the largest magnitude.
         private let longest: Int
         private let positions: [Int64]
@@ -44,14 +43,12 @@ extension EntropyIntegers {
             }
             self.plan = plan
             let alphabet = try Alphabet(&reader, precision: precision)
-            bases = alphabet.codes.map { alphabet.code.base($0) }
-            lengths = alphabet.codes.map { UInt8(alphabet.code.rawLength($0)) }
-            let largest = (bases.last ?? 0) | BitPacking.mask(Int(lengths.last ?? 0))
-            longest = BitPacking.bitLength(largest)
-            hasRawBits = lengths.contains { $0 > 0 }
+            magnitudes = MagnitudeTable(alphabet)
+            longest = magnitudes.longestMagnitude
             tables = try SymbolTables(&reader, symbolCount: alphabet.codes.count)
             table = tables.decodingTable()
-            let exceptions = plan.isOneSided ? try reader.count(upTo: count, "the number of exceptions") : 0
+            plain = tables.share(ofSymbolsBelow: magnitudes.plain) > 0.9 ? magnitudes.plain : 0
+            let exceptions = try reader.count(upTo: count, "the number of exceptions")
             if exceptions > 0 {
                 let depth = IntegerStream.deepest
                 positions = try IntegerStream.array(try reader.section(), count: exceptions, depth: depth)
@@ -108,7 +105,7 @@ extension EntropyIntegers {
             let symbols = Scratch<UInt8>(count: RangeCoder.paddedCount(length) + 64)
             try RangeCoder.decode(&reader, count: length, tables: tables, table: table, into: symbols.pointer)
             var raw = RawBits(reader.rest)
-            if hasRawBits && raw.isMissing { throw corrupt("a page without its raw bits") }
+            if magnitudes.hasRawBits && raw.isMissing { throw corrupt("a page without its raw bits") }
             var state = origin
             var history = ResidualPlan.History()
             let chunk = BitPacking.vectorLength
@@ -119,37 +116,35 @@ extension EntropyIntegers {
             var done = 0
             while done < end {
                 let taken = min(chunk, length - done)
-                if taken == chunk && isNarrow {
+                let isPatched = exception < positions.count && positions[exception] < Int64(start + done + taken)
+                if taken == chunk && isNarrow && !isPatched {
                     expand(symbols.pointer + done, &raw, into: narrow.pointer)
                     state = emit(narrow.pointer, state, to: target, at: done)
                 } else {
-                    expand(symbols.pointer + done, taken, &raw, into: wide.pointer)
-                    if !plan.isOneSided {
-                        for index in 0..<taken {
-                            wide.pointer[index] = UInt64(bitPattern: ZigZag.decode(wide.pointer[index]))
-                        }
-                    }
+                    Kernels.expand(symbols.pointer + done, taken, magnitudes, raw: &raw, into: wide.pointer)
                     while exception < positions.count && positions[exception] < Int64(start + done + taken) {
                         guard positions[exception] >= Int64(start + done) else {
                             throw corrupt("exceptions out of order")
                         }
-                        wide.pointer[Int(positions[exception]) - start - done] = UInt64(
-                            bitPattern: residuals[exception])
+                        let residual = residuals[exception]
+                        wide.pointer[Int(positions[exception]) - start - done] =
+                            plan.isOneSided ? UInt64(bitPattern: residual) : ZigZag.encode(residual)
                         exception += 1
                     }
-                    plan.restore(wide.pointer, taken, origin: &state, history: &history)
-                    emit(wide.pointer, taken, to: target, at: done)
+                    emit(wide.pointer, taken, &state, &history, to: target, at: done)
                 }
                 done += taken
             }
-            if hasRawBits && stop == nil && !raw.isAtEnd { throw corrupt("a page does not end with its raw bits") }
+            if magnitudes.hasRawBits && stop == nil && !raw.isAtEnd {
+                throw corrupt("a page does not end with its raw bits")
+            }
         }
 
         /// Whether magnitudes and their sums over a vector fit the kernels of 32 bits.
         private var isNarrow: Bool {
             switch plan.mode {
-            case .reference: plan.isOneSided && longest <= 31 && positions.isEmpty
-            case .delta: !plan.isOneSided && longest <= 20 && abs(plan.step) < 1 << 20
+            case .reference: plan.isOneSided && longest <= 31
+            case .delta: longest <= (plan.isOneSided ? 19 : 20) && abs(plan.step) < 1 << 20
             case .deltaOfDelta, .linear: false
             }
         }
@@ -157,14 +152,9 @@ extension EntropyIntegers {
         private func expand(
             _ symbols: UnsafePointer<UInt8>, _ raw: inout RawBits, into output: UnsafeMutablePointer<UInt32>
         ) {
-            Kernels.expand(symbols, bases: bases, lengths: hasRawBits ? lengths : nil, raw: &raw, into: output)
-        }
-
-        private func expand(
-            _ symbols: UnsafePointer<UInt8>, _ count: Int, _ raw: inout RawBits,
-            into output: UnsafeMutablePointer<UInt64>
-        ) {
-            Kernels.expand(symbols, count, bases: bases, lengths: lengths, raw: &raw, into: output)
+            // The kernels for differences take zig-zag codes, and twice a number is that of a number that is not negative.
+            let shift = plan.isOneSided && plan.mode == .delta ? 1 : 0
+            Kernels.expand(symbols, magnitudes, plain: plain, shift: shift, raw: &raw, into: output)
         }
 
         /// Writes a vector from its magnitudes; returns the last value as the origin of the next.
@@ -196,16 +186,17 @@ extension EntropyIntegers {
         }
 
         private func emit(
-            _ values: UnsafePointer<UInt64>, _ count: Int, to target: PackedIntegers.Decoder.Target, at place: Int
+            _ magnitudes: UnsafePointer<UInt64>, _ count: Int, _ state: inout UInt64,
+            _ history: inout ResidualPlan.History, to target: PackedIntegers.Decoder.Target, at place: Int
         ) {
-            let low = UInt64(bitPattern: low)
             let integers: UnsafeMutablePointer<Int64>
             switch target {
             case .integers(let output): integers = output + place
             case .doubles(let output, _):
                 integers = UnsafeMutableRawPointer(output + place).assumingMemoryBound(to: Int64.self)
             }
-            for index in 0..<count { integers[index] = Int64(bitPattern: low &+ divisor &* values[index]) }
+            plan.restore(
+                magnitudes, count, origin: &state, history: &history, low: low, divisor: divisor, into: integers)
             if case .doubles(let output, let power) = target {
                 Kernels.divide(integers, count, power: power, into: output + place)
             }

@@ -58,7 +58,7 @@ enum EntropyIntegers {
         }
         alphabet.write(into: &output)
         tables.write(into: &output)
-        if plan.isOneSided { try write(exceptions, into: &output) }
+        try write(exceptions, into: &output)
         for (page, origin) in origins.enumerated() {
             let start = page * pageLength
             let length = min(pageLength, count - start)
@@ -82,7 +82,7 @@ enum EntropyIntegers {
             for (index, number) in list.enumerated() { numbers.pointer[index] = number }
             var section = MutableBuffer(capacity: 64)
             try IntegerStream.encode(
-                numbers.pointer, count: list.count, effort: .hot, depth: IntegerStream.deepest, into: &section)
+                numbers.pointer, count: list.count, effort: .hot, trying: [], into: &section)
             output.append(section: section)
         }
     }
@@ -108,8 +108,12 @@ enum EntropyIntegers {
             }
             guard fits else { continue }
             var cost = Alphabet.estimate(scratch, stretches * stretch) + Double(exceptions.count * 40)
-            // Weights cost decoding time; they have to earn it.
-            if plan.mode == .linear { cost *= 1.03 }
+            // Second differences and weights cost decoding time; they have to earn it.
+            switch plan.mode {
+            case .reference, .delta: break
+            case .deltaOfDelta: cost *= 1.02
+            case .linear: cost *= 1.03
+            }
             if cost < best?.cost ?? .infinity { best = (plan, cost) }
         }
         return best?.plan

@@ -91,6 +91,15 @@ struct SymbolTables {
 
     private func log2(of value: UInt32) -> Double { Logarithms.table[Int(value)] }
 
+    /// How much of the frequencies of all contexts belongs to the symbols below one.
+    func share(ofSymbolsBelow bound: Int) -> Double {
+        var sum: UInt64 = 0
+        for context in 0..<contexts {
+            for symbol in 0..<bound { sum += UInt64(frequencies[context * symbolCount + symbol]) }
+        }
+        return Double(sum) / Double(contexts << bits)
+    }
+
     // MARK: The format
 
     /// Appends the tables: a byte with `bits` and the context count, thresholds, and frequencies as a bit length in

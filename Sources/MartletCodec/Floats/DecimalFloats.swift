@@ -40,7 +40,7 @@ enum DecimalFloats {
             let wide = Scratch<Int64>(count: exceptions)
             for index in 0..<exceptions { wide.pointer[index] = Int64(positions.pointer[index]) }
             var section = MutableBuffer(capacity: 64)
-            try IntegerStream.encode(wide.pointer, count: exceptions, effort: effort, depth: 3, into: &section)
+            try IntegerStream.encode(wide.pointer, count: exceptions, effort: effort, trying: [], into: &section)
             output.append(section: section)
             for index in 0..<exceptions {
                 output.append(values[Int(positions.pointer[index])].bitPattern.littleEndian)

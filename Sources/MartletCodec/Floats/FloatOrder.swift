@@ -4,6 +4,9 @@ enum FloatOrder {
     @inline(__always) private static func fold(_ pattern: Int64) -> Int64 { pattern ^ ((pattern &>> 63) & .max) }
     @inline(__always) private static func fold(_ pattern: Int32) -> Int32 { pattern ^ ((pattern &>> 31) & .max) }
 
+    static func integer(_ value: Double) -> Int64 { fold(Int64(bitPattern: value.bitPattern)) }
+    static func double(_ integer: Int64) -> Double { Double(bitPattern: UInt64(bitPattern: fold(integer))) }
+
     static func doubles(_ values: UnsafePointer<Double>, _ count: Int, into output: UnsafeMutablePointer<Int64>) {
         for index in 0..<count { output[index] = fold(Int64(bitPattern: values[index].bitPattern)) }
     }

@@ -18,6 +18,8 @@ enum FloatStream {
         case patterns = 5
         /// See `SplitFloats`.
         case split = 6
+        /// See `NearDecimalFloats`.
+        case nearDecimal = 7
     }
 
     static func encode(
@@ -39,10 +41,13 @@ enum FloatStream {
             best.settle(&output)
         } else {
             best.withdraw(&output)
-            try encodeBinary(values, count, effort, &best, &output)
-        }
-        // Integers of the decimals are smaller than patterns, but repeated values may be shorter still.
-        if best.length > count {
+            output.append(Kind.nearDecimal.rawValue)
+            if try NearDecimalFloats.encode(values, count: count, effort: effort, into: &output) {
+                best.settle(&output)
+            } else {
+                best.withdraw(&output)
+                try encodeBinary(values, count, effort, &best, &output)
+            }
             try encodePatterns(patterns, count, effort, &best, &output)
         }
         if best.length > count * 8 + 1 {
@@ -60,14 +65,16 @@ enum FloatStream {
         let integers = Scratch<Int64>(count: count)
         if FloatOrder.singles(values, count, into: integers.pointer) {
             output.append(Kind.single.rawValue)
-            try IntegerStream.encode(integers.pointer, count: count, effort: effort, into: &output)
+            try IntegerStream.encode(integers.pointer, count: count, effort: effort, trying: .entropy, into: &output)
             best.settle(&output)
             return
         }
         FloatOrder.doubles(values, count, into: integers.pointer)
         output.append(Kind.ordered.rawValue)
-        try IntegerStream.encode(integers.pointer, count: count, effort: effort, into: &output)
+        try IntegerStream.encode(integers.pointer, count: count, effort: effort, trying: .entropy, into: &output)
         best.settle(&output)
+        // Where neighbours help, a split without a prediction does not.
+        guard best.length > count * 7 || effort == .cold else { return }
         output.append(Kind.split.rawValue)
         try SplitFloats.encode(values, count: count, effort: effort, into: &output)
         best.settle(&output)
@@ -80,7 +87,7 @@ enum FloatStream {
         let runs = RunLengthIntegers.count(patterns, count)
         guard runs * 4 <= count || DictionaryIntegers.isPromising(patterns, count) else { return }
         output.append(Kind.patterns.rawValue)
-        try IntegerStream.encode(patterns, count: count, effort: effort, into: &output)
+        try IntegerStream.encode(patterns, count: count, effort: effort, trying: [.runs, .dictionary], into: &output)
         best.settle(&output)
     }
 }
@@ -94,6 +101,7 @@ enum FloatDecoder {
     case ordered(IntegerDecoder)
     case patterns(IntegerDecoder)
     case split(SplitFloats.Decoder)
+    case nearDecimal(NearDecimalFloats.Decoder)
 
     /// Reads the head of a stream of `count` doubles that fills `bytes`.
     init(_ bytes: UnsafeRawBufferPointer, count: Int) throws(MartletError) {
@@ -109,6 +117,7 @@ enum FloatDecoder {
         case .ordered: self = .ordered(try IntegerDecoder(reader.rest, count: count))
         case .patterns: self = .patterns(try IntegerDecoder(reader.rest, count: count))
         case .split: self = .split(try SplitFloats.Decoder(&reader, count: count))
+        case .nearDecimal: self = .nearDecimal(try NearDecimalFloats.Decoder(&reader, count: count))
         case nil: throw corrupt("unknown float encoding \(kind)")
         }
     }
@@ -130,6 +139,7 @@ enum FloatDecoder {
             FloatOrder.restoreDoubles(integers, range.count)
         case .patterns(let decoder): try decoder.decode(range, into: integers)
         case .split(let decoder): try decoder.decode(range, into: integers)
+        case .nearDecimal(let decoder): try decoder.decode(range, into: output)
         }
     }
 }

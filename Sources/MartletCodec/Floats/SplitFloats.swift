@@ -19,9 +19,11 @@ enum SplitFloats {
         }
         output.append(UInt8(cut))
         var section = MutableBuffer(capacity: count)
-        try IntegerStream.encode(upper.pointer, count: count, effort: effort, depth: 0, into: &section)
+        try IntegerStream.encode(
+            upper.pointer, count: count, effort: effort, trying: [.runs, .dictionary, .entropy],
+            into: &section)
         output.append(section: section)
-        try IntegerStream.encode(lower.pointer, count: count, effort: effort, depth: 4, into: &output)
+        try IntegerStream.encode(lower.pointer, count: count, effort: effort, trying: [], into: &output)
     }
 
     /// The cut with the fewest bits for a sample: those below it, and three or, for all but the eight most frequent

@@ -71,14 +71,14 @@ enum DictionaryIntegers {
     }
 
     static func encode(
-        _ table: borrowing Table, count: Int, effort: Effort, depth: Int, into output: inout MutableBuffer
+        _ table: borrowing Table, count: Int, effort: Effort, into output: inout MutableBuffer
     ) throws(MartletError) {
         output.append(varint: UInt64(table.count))
         var section = MutableBuffer(capacity: 64)
         try IntegerStream.encode(
-            table.values.pointer, count: table.count, effort: effort, depth: depth + 2, into: &section)
+            table.values.pointer, count: table.count, effort: effort, trying: [], into: &section)
         output.append(section: section)
-        try IntegerStream.encode(table.indices.pointer, count: count, effort: effort, depth: depth + 1, into: &output)
+        try IntegerStream.encode(table.indices.pointer, count: count, effort: effort, trying: .entropy, into: &output)
     }
 
     struct Decoder {
@@ -88,7 +88,7 @@ enum DictionaryIntegers {
         init(_ reader: inout ByteReader, count: Int, depth: Int) throws(MartletError) {
             let entries = try reader.count(upTo: count, "the size of a dictionary")
             guard entries > 0 else { throw corrupt("a dictionary of no values") }
-            values = try IntegerStream.array(try reader.section(), count: entries, depth: depth + 2)
+            values = try IntegerStream.array(try reader.section(), count: entries, depth: depth + 1)
             indices = try IntegerDecoder(reader.rest, count: count, depth: depth + 1)
         }
 

@@ -26,9 +26,23 @@ enum IntegerStream {
 
     static let deepest = 5
 
+    /// The encodings, beside constant, packed and raw, that an encoder may try for a stream. Streams inside a stream try
+    /// fewer, so that the work stays proportional to the values.
+    struct Attempts: OptionSet {
+        let rawValue: UInt8
+
+        static let runs = Attempts(rawValue: 1)
+        static let pieces = Attempts(rawValue: 2)
+        static let periodic = Attempts(rawValue: 4)
+        static let dictionary = Attempts(rawValue: 8)
+        static let entropy = Attempts(rawValue: 16)
+        static let all: Attempts = [.runs, .pieces, .periodic, .dictionary, .entropy]
+    }
+
     /// Appends the encoding of `count` values that the effort asks for.
     static func encode(
-        _ values: UnsafePointer<Int64>, count: Int, effort: Effort, depth: Int = 0, into output: inout MutableBuffer
+        _ values: UnsafePointer<Int64>, count: Int, effort: Effort, trying attempts: Attempts = .all,
+        into output: inout MutableBuffer
     ) throws(MartletError) {
         guard count > 0 else {
             output.append(Kind.raw.rawValue)
@@ -39,25 +53,16 @@ enum IntegerStream {
             output.append(signedVarint: values[0])
             return
         }
-        if depth < 2, let period = PeriodicIntegers.period(values, count) {
+        if attempts.contains(.periodic), let period = PeriodicIntegers.period(values, count) {
             output.append(Kind.periodic.rawValue)
-            try PeriodicIntegers.encode(values, period: period, effort: effort, depth: depth, into: &output)
+            try PeriodicIntegers.encode(values, period: period, effort: effort, trying: attempts, into: &output)
             return
         }
         var best = Candidate(output)
         output.append(Kind.packed.rawValue)
-        PackedIntegers.encode(values, count: count, into: &output)
+        PackedIntegers.encode(values, count: count, effort: effort, into: &output)
         best.settle(&output)
-        if depth < 3 { try encodeNested(values, count, effort, depth, &best, &output) }
-        if effort != .hot && depth < deepest && best.length > 64 {
-            output.append(Kind.entropy.rawValue)
-            if try EntropyIntegers.encode(values, count: count, effort: effort, into: &output) {
-                // It decodes at about half the speed of packed integers.
-                best.settle(&output, handicap: effort == .sealed ? 1.1 : 1)
-            } else {
-                best.withdraw(&output)
-            }
-        }
+        try encodeNested(values, count, effort, attempts, &best, &output)
         if output.byteCount - best.start > count * 8 + 1 {
             output.byteCount = best.start
             output.append(Kind.raw.rawValue)
@@ -65,31 +70,41 @@ enum IntegerStream {
         }
     }
 
-    /// Tries the encodings that are made of other streams and keeps the shortest.
+    /// Tries the encodings that are made of other streams, and the entropy coder, and keeps the shortest. Hot blocks must
+    /// gain more by them, as they take longer to decode than packed ones.
     private static func encodeNested(
-        _ values: UnsafePointer<Int64>, _ count: Int, _ effort: Effort, _ depth: Int, _ best: inout Candidate,
-        _ output: inout MutableBuffer
+        _ values: UnsafePointer<Int64>, _ count: Int, _ effort: Effort, _ attempts: Attempts,
+        _ best: inout Candidate, _ output: inout MutableBuffer
     ) throws(MartletError) {
-        let runs = RunLengthIntegers.count(values, count)
-        if runs * 4 <= count {
+        let handicap = effort == .hot ? 1.25 : 1.0
+        var runs = count
+        if !attempts.isDisjoint(with: [.runs, .pieces]) { runs = RunLengthIntegers.count(values, count) }
+        if attempts.contains(.runs) && runs * 4 <= count {
             output.append(Kind.runs.rawValue)
-            try RunLengthIntegers.encode(
-                values, count: count, runs: runs, effort: effort, depth: depth, into: &output)
-            best.settle(&output)
+            try RunLengthIntegers.encode(values, count: count, runs: runs, effort: effort, into: &output)
+            best.settle(&output, handicap: runs * 8 <= count ? 1 : handicap)
         }
-        if runs > count / 2 && best.length > 8 {
+        if attempts.contains(.pieces) && runs > count / 2 && best.length > 8 {
             output.append(Kind.pieces.rawValue)
-            let straight = try PiecewiseIntegers.encode(
-                values, count: count, effort: effort, depth: depth, into: &output)
+            let straight = try PiecewiseIntegers.encode(values, count: count, effort: effort, into: &output)
             if straight { best.settle(&output) } else { best.withdraw(&output) }
         }
         // A dictionary of n values takes log2(n) bits an index, so it cannot beat a packing of fewer.
-        if best.length > count / 2 && DictionaryIntegers.isPromising(values, count),
+        if attempts.contains(.dictionary) && best.length > count / 2 && DictionaryIntegers.isPromising(values, count),
             let table = DictionaryIntegers.Table(values, count: count, limit: min(4096, count / 4 + 8))
         {
             output.append(Kind.dictionary.rawValue)
-            try DictionaryIntegers.encode(table, count: count, effort: effort, depth: depth, into: &output)
-            best.settle(&output)
+            try DictionaryIntegers.encode(table, count: count, effort: effort, into: &output)
+            best.settle(&output, handicap: handicap)
+        }
+        if attempts.contains(.entropy) && effort != .hot && best.length > 64 {
+            output.append(Kind.entropy.rawValue)
+            if try EntropyIntegers.encode(values, count: count, effort: effort, into: &output) {
+                // It decodes at about half the speed of packed integers.
+                best.settle(&output, handicap: effort == .sealed ? 1.1 : 1)
+            } else {
+                best.withdraw(&output)
+            }
         }
     }
 

@@ -112,6 +112,16 @@ extension PackedIntegers {
             let narrow = Scratch<UInt32>(count: vectorLength)
             let wide = Scratch<UInt64>(count: vectorLength)
             let integers = Scratch<Int64>(count: vectorLength)
+            let positions = Scratch<UInt64>(count: vectorLength)
+            let highs = Scratch<UInt64>(count: vectorLength)
+        }
+
+        /// Reads a vector's patches into `work`.
+        private func readPatches(_ cut: Cut, _ payload: UnsafeRawPointer, _ length: Int, _ work: borrowing Work) {
+            let positions = payload + BitPacking.byteCount(length, width: cut.width)
+            let highs = positions + (cut.patches * 10 + 7) >> 3
+            BitPacking.unpackSequence(positions, count: cut.patches, width: 10, into: work.positions.pointer)
+            BitPacking.unpackSequence(highs, count: cut.patches, width: cut.highWidth, into: work.highs.pointer)
         }
 
         /// Whether a vector's residuals and sums fit the kernels of 32 bits.
@@ -128,7 +138,7 @@ extension PackedIntegers {
         {
             let vector = vectors[index]
             guard isNarrow(vector, length) else {
-                try unpack(vector, length, narrow: work.narrow.pointer, into: work.wide.pointer)
+                try unpack(vector, length, work, into: work.wide.pointer)
                 switch target {
                 case .integers(let output): restore(vector.base, length, work.wide.pointer, into: output)
                 case .doubles(let output, let power):
@@ -140,7 +150,7 @@ extension PackedIntegers {
                 return
             }
             let residuals = work.narrow.pointer
-            try unpack(vector, into: residuals)
+            unpack(vector, work, into: residuals)
             let base = UInt64(bitPattern: low) &+ divisor &* vector.base
             switch (target, mode) {
             case (.integers(let output), .reference):
@@ -160,22 +170,21 @@ extension PackedIntegers {
         }
 
         /// Writes the patched residuals of one whole vector of at most 32 bits.
-        func unpack(_ vector: Vector, into residuals: UnsafeMutablePointer<UInt32>) throws(MartletError) {
+        func unpack(_ vector: Vector, _ work: borrowing Work, into residuals: UnsafeMutablePointer<UInt32>) {
             let cut = vector.cut
             Kernels.unpack32(vector.payload, width: cut.width, into: residuals)
             guard cut.hasPatches else { return }
-            let positions = vector.payload + BitPacking.byteCount(vectorLength, width: cut.width)
-            let highs = positions + (cut.patches * 10 + 7) >> 3
+            readPatches(cut, vector.payload, vectorLength, work)
             for patch in 0..<cut.patches {
-                let position = Int(BitPacking.bits(positions, at: patch * 10, width: 10))
-                let high = BitPacking.bits(highs, at: patch * cut.highWidth, width: cut.highWidth)
-                residuals[position] |= UInt32(truncatingIfNeeded: high) &<< UInt32(truncatingIfNeeded: cut.width)
+                // Ten bits are below 1,024.
+                residuals[Int(work.positions.pointer[patch])] |=
+                    UInt32(truncatingIfNeeded: work.highs.pointer[patch]) &<< UInt32(truncatingIfNeeded: cut.width)
             }
         }
 
         /// Writes the patched residuals of any vector.
         private func unpack(
-            _ vector: Vector, _ length: Int, narrow: UnsafeMutablePointer<UInt32>,
+            _ vector: Vector, _ length: Int, _ work: borrowing Work,
             into residuals: UnsafeMutablePointer<UInt64>
         ) throws(MartletError) {
             let cut = vector.cut
@@ -184,17 +193,15 @@ extension PackedIntegers {
             } else if cut.width > 32 {
                 BitPacking.unpackVector64(vector.payload, width: cut.width, into: residuals)
             } else {
-                Kernels.unpack32(vector.payload, width: cut.width, into: narrow)
-                for index in 0..<vectorLength { residuals[index] = UInt64(narrow[index]) }
+                Kernels.unpack32(vector.payload, width: cut.width, into: work.narrow.pointer)
+                for index in 0..<vectorLength { residuals[index] = UInt64(work.narrow.pointer[index]) }
             }
             guard cut.hasPatches else { return }
-            let positions = vector.payload + BitPacking.byteCount(length, width: cut.width)
-            let highs = positions + (cut.patches * 10 + 7) >> 3
+            readPatches(cut, vector.payload, length, work)
             for patch in 0..<cut.patches {
-                let position = Int(BitPacking.bits(positions, at: patch * 10, width: 10))
+                let position = Int(work.positions.pointer[patch])
                 guard position < length else { throw corrupt("a patch at \(position) of a vector of \(length)") }
-                let high = BitPacking.bits(highs, at: patch * cut.highWidth, width: cut.highWidth)
-                residuals[position] |= high &<< UInt64(cut.width)
+                residuals[position] |= work.highs.pointer[patch] &<< UInt64(cut.width)
             }
         }
 

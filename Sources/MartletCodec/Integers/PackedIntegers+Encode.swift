@@ -2,11 +2,13 @@ import MartletModel
 
 extension PackedIntegers {
     /// Appends the encoding of `count > 0` values.
-    static func encode(_ values: UnsafePointer<Int64>, count: Int, into output: inout MutableBuffer) {
+    static func encode(
+        _ values: UnsafePointer<Int64>, count: Int, effort: Effort, into output: inout MutableBuffer
+    ) {
         let scaled = Scratch<UInt64>(count: count)
         let scale = Scale.measure(values, count: count, into: scaled.pointer)
         let residuals = Scratch<UInt64>(count: vectorLength)
-        let choice = choose(scaled.pointer, count: count, scratch: residuals.pointer)
+        let choice = choose(scaled.pointer, count: count, effort: effort, scratch: residuals.pointer)
 
         let vectors = (count + vectorLength - 1) / vectorLength
         var cuts: [Cut] = []
@@ -120,7 +122,7 @@ extension PackedIntegers {
 
     /// Picks mode and step from the first, the middle and the last vector.
     private static func choose(
-        _ values: UnsafePointer<UInt64>, count: Int, scratch: UnsafeMutablePointer<UInt64>
+        _ values: UnsafePointer<UInt64>, count: Int, effort: Effort, scratch: UnsafeMutablePointer<UInt64>
     ) -> (mode: Mode, step: Int64) {
         let vectors = (count + vectorLength - 1) / vectorLength
         let samples = vectors <= 3 ? Array(0..<vectors) : [0, vectors / 2, vectors - 2]
@@ -138,6 +140,8 @@ extension PackedIntegers {
                     values + start, length, mode: candidate.mode, step: candidate.step, into: scratch)
                 cost += measure(scratch, length).payload(length)
             }
+            // The double running sum of second differences has no fast kernel.
+            if candidate.mode == .deltaOfDelta && effort != .cold { cost += cost / 4 }
             if cost < bestCost {
                 bestCost = cost
                 best = candidate

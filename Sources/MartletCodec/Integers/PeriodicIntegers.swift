@@ -39,10 +39,12 @@ enum PeriodicIntegers {
     }
 
     static func encode(
-        _ values: UnsafePointer<Int64>, period: Int, effort: Effort, depth: Int, into output: inout MutableBuffer
+        _ values: UnsafePointer<Int64>, period: Int, effort: Effort, trying attempts: IntegerStream.Attempts,
+        into output: inout MutableBuffer
     ) throws(MartletError) {
         output.append(varint: UInt64(period))
-        try IntegerStream.encode(values, count: period, effort: effort, depth: depth + 1, into: &output)
+        try IntegerStream.encode(
+            values, count: period, effort: effort, trying: attempts.subtracting(.periodic), into: &output)
     }
 
     struct Decoder {

@@ -6,8 +6,8 @@ import MartletModel
 /// keeps the jitter's own variance, where a difference doubles it and a difference of differences has six times. A
 /// missed point or the next series begins a new piece. Without jitter the residuals are constant and cost nothing.
 ///
-/// Layout: the number of pieces; sections of lengths, of gaps (a piece's start less where the one before would have
-/// gone on) and of steps; the stream of residuals.
+/// Layout: the number of pieces; the first start; sections of lengths, of gaps (a further piece's start less where the
+/// one before would have gone on) and of steps; the stream of residuals.
 enum PiecewiseIntegers {
     private struct Piece {
         var start: Int64
@@ -17,7 +17,7 @@ enum PiecewiseIntegers {
 
     /// Appends the encoding, or returns `false` when the values are not mostly straight.
     static func encode(
-        _ values: UnsafePointer<Int64>, count: Int, effort: Effort, depth: Int, into output: inout MutableBuffer
+        _ values: UnsafePointer<Int64>, count: Int, effort: Effort, into output: inout MutableBuffer
     ) throws(MartletError) -> Bool {
         guard count >= 8, let pieces = split(values, count) else { return false }
         let residuals = Scratch<Int64>(count: count)
@@ -38,12 +38,17 @@ enum PiecewiseIntegers {
             expected = predicted
         }
         output.append(varint: UInt64(pieces.count))
-        for list in [lengths.pointer, gaps.pointer, steps.pointer] {
+        output.append(signedVarint: gaps.pointer[0])
+        let lists = [
+            (lengths.pointer, pieces.count), (gaps.pointer + 1, pieces.count - 1), (steps.pointer, pieces.count),
+        ]
+        for (list, count) in lists {
             var section = MutableBuffer(capacity: 64)
-            try IntegerStream.encode(list, count: pieces.count, effort: effort, depth: depth + 2, into: &section)
+            try IntegerStream.encode(list, count: count, effort: effort, trying: .entropy, into: &section)
             output.append(section: section)
         }
-        try IntegerStream.encode(residuals.pointer, count: count, effort: effort, depth: depth + 2, into: &output)
+        try IntegerStream.encode(
+            residuals.pointer, count: count, effort: effort, trying: [.runs, .dictionary, .entropy], into: &output)
         return true
     }
 
@@ -134,17 +139,19 @@ enum PiecewiseIntegers {
 
         init(_ reader: inout ByteReader, count: Int, depth: Int) throws(MartletError) {
             let pieces = try reader.count(upTo: count, "the number of pieces")
-            lengths = try IntegerStream.array(try reader.section(), count: pieces, depth: depth + 2)
+            guard pieces > 0 else { throw corrupt("no pieces") }
+            var starts = [try reader.signedVarint()]
+            lengths = try IntegerStream.array(try reader.section(), count: pieces, depth: depth + 1)
             try IntegerStream.checkLengths(lengths, sum: count)
-            var starts = try IntegerStream.array(try reader.section(), count: pieces, depth: depth + 2)
-            steps = try IntegerStream.array(try reader.section(), count: pieces, depth: depth + 2)
+            starts += try IntegerStream.array(try reader.section(), count: pieces - 1, depth: depth + 1)
+            steps = try IntegerStream.array(try reader.section(), count: pieces, depth: depth + 1)
             var expected: Int64 = 0
             for piece in 0..<pieces {
                 starts[piece] = starts[piece] &+ expected
                 expected = starts[piece] &+ steps[piece] &* lengths[piece]
             }
             self.starts = starts
-            residuals = try IntegerDecoder(reader.rest, count: count, depth: depth + 2)
+            residuals = try IntegerDecoder(reader.rest, count: count, depth: depth + 1)
         }
 
         func decode(_ range: Range<Int>, into output: UnsafeMutablePointer<Int64>) throws(MartletError) {

@@ -5,12 +5,16 @@ enum RunLengthIntegers {
     /// The number of runs. O(n), at memory speed.
     static func count(_ values: UnsafePointer<Int64>, _ count: Int) -> Int {
         var changes = 0
-        for index in 1..<max(count, 1) { changes &+= values[index] != values[index &- 1] ? 1 : 0 }
+        for index in 1..<max(count, 1) {
+            // The sign of d | -d tells whether d is not 0, without a branch on the data.
+            let difference = UInt64(bitPattern: values[index] ^ values[index &- 1])
+            changes &+= Int(truncatingIfNeeded: (difference | (0 &- difference)) &>> 63)
+        }
         return count == 0 ? 0 : changes + 1
     }
 
     static func encode(
-        _ values: UnsafePointer<Int64>, count: Int, runs: Int, effort: Effort, depth: Int,
+        _ values: UnsafePointer<Int64>, count: Int, runs: Int, effort: Effort,
         into output: inout MutableBuffer
     ) throws(MartletError) {
         let lengths = Scratch<Int64>(count: runs)
@@ -25,9 +29,10 @@ enum RunLengthIntegers {
         }
         output.append(varint: UInt64(runs))
         var section = MutableBuffer(capacity: 64)
-        try IntegerStream.encode(lengths.pointer, count: runs, effort: effort, depth: depth + 1, into: &section)
+        try IntegerStream.encode(lengths.pointer, count: runs, effort: effort, trying: .entropy, into: &section)
         output.append(section: section)
-        try IntegerStream.encode(heads.pointer, count: runs, effort: effort, depth: depth + 1, into: &output)
+        try IntegerStream.encode(
+            heads.pointer, count: runs, effort: effort, trying: [.dictionary, .entropy], into: &output)
     }
 
     struct Decoder {

@@ -118,52 +118,37 @@ enum Kernels {
         PortableKernels.bitLengths(residuals, count, into: histogram)
     }
 
-    /// The magnitudes of a vector of symbols: a base and raw bits for each. `lengths` is `nil` when there are none.
+    /// The magnitudes of a vector of symbols, shifted left by `shift`. Symbols below `plain` stand for themselves.
     static func expand(
-        _ symbols: UnsafePointer<UInt8>, bases: [UInt64], lengths: [UInt8]?, raw: inout EntropyIntegers.RawBits,
-        into output: UnsafeMutablePointer<UInt32>
+        _ symbols: UnsafePointer<UInt8>, _ entries: MagnitudeTable, plain: Int, shift: Int,
+        raw: inout EntropyIntegers.RawBits, into output: UnsafeMutablePointer<UInt32>
     ) {
-        let count = BitPacking.vectorLength
-        guard let lengths else {
-            if bases.last == UInt64(bases.count - 1) {
-                #if arch(x86_64)
-                    if isAccelerated { return martlet_widen(symbols, count, output) }
-                #endif
-                for index in 0..<count { output[index] = UInt32(symbols[index]) }
-                return
-            }
-            bases.withUnsafeBufferPointer { bases in
-                for index in 0..<count { output[index] = UInt32(truncatingIfNeeded: bases[Int(symbols[index])]) }
-            }
-            return
-        }
         #if arch(x86_64)
             if isAccelerated {
                 raw.offset = martlet_expand32(
-                    symbols, count, bases, lengths, raw.base, raw.offset, raw.last, output)
+                    symbols, entries.entries, entries.longest, UInt32(truncatingIfNeeded: plain), raw.base, raw.offset,
+                    raw.last, UInt32(truncatingIfNeeded: shift), output)
                 return
             }
         #endif
-        PortableKernels.expand(symbols, count, bases: bases, lengths: lengths, raw: &raw, into: output)
+        let count = BitPacking.vectorLength
+        PortableKernels.expand(symbols, count, entries, raw: &raw, into: output)
+        for index in 0..<count { output[index] = output[index] &<< UInt32(truncatingIfNeeded: shift) }
     }
 
-    /// The magnitudes of any number of symbols. Lengths are at most 56, symbols below their count.
+    /// The magnitudes of any number of symbols.
     static func expand(
-        _ symbols: UnsafePointer<UInt8>, _ count: Int, bases: [UInt64], lengths: [UInt8],
+        _ symbols: UnsafePointer<UInt8>, _ count: Int, _ entries: MagnitudeTable,
         raw: inout EntropyIntegers.RawBits, into output: UnsafeMutablePointer<UInt64>
     ) {
-        if raw.isMissing {
-            for index in 0..<count { output[index] = bases[Int(symbols[index])] }
-            return
-        }
         #if arch(x86_64)
             if isAccelerated {
                 raw.offset = martlet_expand64(
-                    symbols, count, bases, lengths, raw.base, raw.offset, raw.last, output)
+                    symbols, count, entries.entries, entries.longest, raw.base, raw.offset, raw.last, output)
                 return
             }
         #endif
-        PortableKernels.expand(symbols, count, bases: bases, lengths: lengths, raw: &raw, into: output)
+        PortableKernels.expand(symbols, count, entries, raw: &raw, into: output)
     }
 
     /// The sum of a vector of zig-zag coded residuals.

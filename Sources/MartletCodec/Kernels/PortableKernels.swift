@@ -97,17 +97,20 @@ enum PortableKernels {
     }
 
     static func expand<Output: FixedWidthInteger>(
-        _ symbols: UnsafePointer<UInt8>, _ count: Int, bases: [UInt64], lengths: [UInt8],
+        _ symbols: UnsafePointer<UInt8>, _ count: Int, _ table: MagnitudeTable,
         raw: inout EntropyIntegers.RawBits, into output: UnsafeMutablePointer<Output>
     ) {
         var offset = raw.offset
         let words = UnsafeRawPointer(raw.base)
-        for index in 0..<count {
-            let symbol = Int(symbols[index])
-            let word = words.loadUnaligned(fromByteOffset: Int(min(offset >> 3, raw.last)), as: UInt64.self)
-            let bits = (UInt64(littleEndian: word) &>> (offset & 7)) & BitPacking.mask(Int(lengths[symbol]))
-            output[index] = Output(truncatingIfNeeded: bases[symbol] &+ bits)
-            offset &+= UInt64(lengths[symbol])
+        table.entries.withUnsafeBufferPointer { entries in
+            for index in 0..<count {
+                let entry = entries[Int(symbols[index])]
+                let length = entry & 0xff
+                let word = words.loadUnaligned(fromByteOffset: Int(min(offset >> 3, raw.last)), as: UInt64.self)
+                let bits = (UInt64(littleEndian: word) &>> (offset & 7)) & ((1 &<< length) &- 1)
+                output[index] = Output(truncatingIfNeeded: (entry &>> 8) &+ bits)
+                offset &+= length
+            }
         }
         raw.offset = offset
     }
