@@ -53,7 +53,7 @@ package final class HTTPListener: Listener {
         quiet.logLevel = max(logger.logLevel, .warning)
         let application = Application(
             router: makeRouter(),
-            server: .http1(additionalChannelHandlers: [DisconnectWatch(queries: running)]),
+            server: .http1(configuration: .init(additionalChannelHandlers: [DisconnectWatch(queries: running)])),
             configuration: .init(address: .hostname(settings.host, port: settings.port), serverName: "martlet"),
             onServerRunning: { channel in continuation.yield(channel.localAddress) },
             eventLoopGroupProvider: .shared(group), logger: quiet)
