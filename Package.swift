@@ -57,6 +57,10 @@ var targets: [Target] = [
     // The program in the README, compiled and run by MartletTests.
     .executableTarget(
         name: "ReadmeExample", dependencies: ["Martlet"], path: "Tests/ReadmeExample", swiftSettings: strict),
+    // Runs SQL for tools/differential, which compares the answers with DuckDB's.
+    .executableTarget(
+        name: "MartletDifferential", dependencies: ["Martlet"], path: "tools/differential/Runner",
+        swiftSettings: strict),
     tests("MartletModelTests", ["MartletModel"]),
     tests("MartletCodecTests", ["MartletCodec", "CMartletKernels"], resources: [.copy("Golden")]),
     tests("MartletStorageTests", ["MartletStorage"], resources: [.copy("Golden")]),

@@ -86,7 +86,9 @@ final class QuantileAccumulator: AggregateAccumulator {
     }
 
     private static func interpolate(_ a: Double, _ b: Double, _ weight: Double) -> Double {
-        weight == 0 || a == b ? a : a + (b - a) * weight
+        if weight == 0 || a == b { return a }
+        // Between an infinity and a number `b - a` would be infinite and the sum NaN.
+        return (b - a).isFinite ? a + (b - a) * weight : a * (1 - weight) + b * weight
     }
 
     var memoryFootprint: Int { collection.memoryFootprint }

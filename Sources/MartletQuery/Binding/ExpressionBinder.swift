@@ -335,7 +335,22 @@ final class ExpressionBinder {
         }
         var arguments: [BoundExpression] = []
         for argument in call.arguments { arguments.append(try bind(argument)) }
+        if let (specific, argument) = datePart(name, arguments) {
+            return try self.call(specific, [argument], offset: offset)
+        }
         return try self.call(function, arguments, offset: offset)
+    }
+
+    /// The function of one part of a date: a constant part has a type of its own, BIGINT for most, where `date_part`
+    /// must have one type for all parts.
+    private func datePart(
+        _ name: String, _ arguments: [BoundExpression]
+    ) -> (function: any ScalarFunction, argument: BoundExpression)? {
+        guard name == "date_part" || name == "datepart" || name == "extract", arguments.count == 2,
+            case .constant(.string(let text)?, _) = arguments[0], arguments[1].type != .interval,
+            let part = DatePart(name: text.lowercased()), let function = context.functions.scalar(part.rawValue)
+        else { return nil }
+        return (function, arguments[1])
     }
 
     private func unknownFunction(_ name: Name) -> MartletError {

@@ -133,8 +133,9 @@ struct ScalarDefinition: ScalarFunction {
         // A column of nothing but NULLs may have any type, as an untyped NULL comes as one.
         let types = arguments.map { $0.nullCount == $0.count ? nil : Optional($0.type) }
         let exact = arguments.map { Optional($0.type) }
-        for overload in overloads {
-            guard let type = overload.type(of: exact) ?? overload.type(of: types) else { continue }
+        let fitting =
+            overloads.first { $0.type(of: exact) != nil } ?? overloads.first { $0.type(of: types) != nil }
+        if let overload = fitting, let type = overload.type(of: exact) ?? overload.type(of: types) {
             if rowCount == 0 || (isStrict && types.contains(nil)) { return .nulls(type, count: rowCount) }
             var converted: [Column] = []
             for (index, column) in arguments.enumerated() {

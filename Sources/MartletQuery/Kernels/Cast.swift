@@ -17,13 +17,15 @@ extension ColumnKernels {
         _ column: Column, to type: ColumnType, isTry: Bool = false
     ) throws(MartletError) -> Column {
         if column.type == type { return column }
+        // Nothing but NULLs converts to everything: an untyped NULL comes as such a column.
+        if column.nullCount == column.count, column.count > 0 { return .nulls(type, count: column.count) }
         guard canCast(column.type, to: type) else {
             throw MartletError(
                 .semantic, "\(column.type.name) cannot be cast to \(type.name)",
                 hint: column.type == .timestamp || type == .timestamp
                     ? "use epoch_ns(time), make_timestamp_ns(nanoseconds) or to_timestamp(seconds)" : nil)
         }
-        if column.nullCount == column.count { return .nulls(type, count: column.count) }
+        if column.count == 0 { return .nulls(type, count: 0) }
         if type == .string { return text(column) }
         if column.type == .string { return try fromText(column, to: type, isTry: isTry) }
         return try amongNumbers(column, to: type, isTry: isTry)

@@ -180,12 +180,16 @@ struct Lexer {
         case 0x2f: return second == 0x2f ? (.doubleSlash, 2) : (.slash, 1)
         case 0x25: return (.percent, 1)
         case 0x5e: return (.caret, 1)
-        case 0x7c where second == 0x7c: return (.concat, 2)
+        case 0x7c: return second == 0x7c ? (.concat, 2) : (.bitOr, 1)
+        case 0x26: return (.bitAnd, 1)
         case 0x3d: return second == 0x3d ? (.equal, 2) : (.equal, 1)
         case 0x3c:
             if second == 0x3d { return (.lessOrEqual, 2) }
+            if second == 0x3c { return (.shiftLeft, 2) }
             return second == 0x3e ? (.notEqual, 2) : (.less, 1)
-        case 0x3e: return second == 0x3d ? (.greaterOrEqual, 2) : (.greater, 1)
+        case 0x3e:
+            if second == 0x3e { return (.shiftRight, 2) }
+            return second == 0x3d ? (.greaterOrEqual, 2) : (.greater, 1)
         case 0x7e: return second == 0x2a ? (.matchesInsensitive, 2) : (.matches, 1)
         case 0x21:
             if second == 0x3d { return (.notEqual, 2) }

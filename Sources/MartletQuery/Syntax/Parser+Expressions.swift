@@ -46,6 +46,10 @@ extension Parser {
             let operand = try parseExpression(.sign)
             return isMinus ? ExpressionSyntax(kind: .operation("-", [operand]), offset: start) : operand
         }
+        if at(.matches) {
+            advance()
+            return ExpressionSyntax(kind: .operation("~", [try parseExpression(.sign)]), offset: start)
+        }
         return try parsePrimary()
     }
 
@@ -120,7 +124,9 @@ extension Parser {
     private static func binary(_ sign: Sign) -> (Precedence, String)? {
         switch sign {
         case .equal, .notEqual, .less, .lessOrEqual, .greater, .greaterOrEqual: (.comparison, sign.text)
-        case .concat, .matches, .matchesInsensitive, .notMatches, .notMatchesInsensitive: (.other, sign.text)
+        case .concat, .matches, .matchesInsensitive, .notMatches, .notMatchesInsensitive, .bitAnd, .bitOr, .shiftLeft,
+            .shiftRight:
+            (.other, sign.text)
         case .plus, .minus: (.sum, sign.text)
         case .star, .slash, .doubleSlash, .percent: (.product, sign.text)
         case .caret: (.power, "^")

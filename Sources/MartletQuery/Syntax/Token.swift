@@ -36,6 +36,7 @@ enum Sign: UInt8, BitwiseCopyable {
     case plus, minus, star, slash, doubleSlash, percent, caret, concat
     case equal, notEqual, less, lessOrEqual, greater, greaterOrEqual
     case matches, matchesInsensitive, notMatches, notMatchesInsensitive
+    case bitAnd, bitOr, shiftLeft, shiftRight
 
     /// The text of the sign as it is registered as a function and printed in messages.
     var text: String {
@@ -64,6 +65,10 @@ enum Sign: UInt8, BitwiseCopyable {
         case .greater: ">"
         case .greaterOrEqual: ">="
         case .matches: "~"
+        case .bitAnd: "&"
+        case .bitOr: "|"
+        case .shiftLeft: "<<"
+        case .shiftRight: ">>"
         case .matchesInsensitive: "~*"
         case .notMatches: "!~"
         case .notMatchesInsensitive: "!~*"

@@ -12,6 +12,7 @@ import Testing
         #expect(try call("round", 1555, -2) == .int64(1600))
         #expect(try call("round", 5, 1) == .int64(5))
         #expect(try call("round", 1e300, 2) == .float64(1e300))
+        #expect(try call("round", .value(.float64(.infinity)), -1) == .float64(.infinity))
         #expect(try call("round", 7) == .int64(7))
         #expect(try call("trunc", -2.7) == .float64(-2))
         #expect(try call("ceil", -2.5) == .float64(-2))

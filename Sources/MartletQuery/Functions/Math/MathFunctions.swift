@@ -121,6 +121,7 @@ extension FunctionRegistry {
 
     /// Ties of the exact binary value go away from zero, as in DuckDB: 2.675 is a little less and becomes 2.67.
     private static func round(_ value: Double, digits: Int64) -> Double {
+        if !value.isFinite { return value }
         let scale = pow(10, Double(min(digits.magnitude, 400)))
         let scaled = digits < 0 ? value / scale : value * scale
         var rounded = scaled.rounded(.toNearestOrAwayFromZero)

@@ -141,7 +141,8 @@ enum DatePart: String, CaseIterable {
         Int64(exactly: Int128(number) * Int128(IntervalMath.nanosecondsPerDay))
     }
 
-    /// How many starts of the part lie after `from` up to `to` (negative the other way round): `date_diff`.
+    /// How many starts of the part lie after `from` up to `to` (negative the other way round): `date_diff`. Weeks are
+    /// the days' number by seven, towards zero, as in DuckDB.
     func boundaries(from: Int64, to: Int64) -> Int64? {
         let a = CivilTime(nanoseconds: from)
         let b = CivilTime(nanoseconds: to)
@@ -153,9 +154,7 @@ enum DatePart: String, CaseIterable {
         case .century: return Int64(b.year / 100 - a.year / 100)
         case .millennium: return Int64(b.year / 1000 - a.year / 1000)
         case .isoyear: return Int64(b.isoWeek.year - a.isoWeek.year)
-        case .week, .yearweek:
-            return Int64(
-                CivilTime.floorDivide(b.dayNumber + 3, 7) - CivilTime.floorDivide(a.dayNumber + 3, 7))
+        case .week, .yearweek: return Int64((b.dayNumber - a.dayNumber) / 7)
         case .day, .dow, .isodow, .doy, .julian: return Int64(b.dayNumber - a.dayNumber)
         case .hour, .minute, .second, .millisecond, .microsecond, .nanosecond, .epoch:
             let width: Int64 =
