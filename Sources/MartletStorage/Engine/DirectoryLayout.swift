@@ -63,7 +63,8 @@ struct DirectoryLayout {
 
     private static let prefix = "martlet directory format "
 
-    private func writeFormat() throws(MartletError) {
+    /// Writes the file that names the format.
+    func writeFormat() throws(MartletError) {
         let temporary = path + "/" + Self.formatFile + ".new"
         if files.exists(temporary) { try files.remove(temporary) }
         let file = try files.open(temporary, .create)
@@ -86,14 +87,21 @@ struct DirectoryLayout {
         return names
     }
 
-    /// Removes a namespace's directory. The manifest goes first: without it, nothing in the directory counts.
+    /// Marks a namespace's directory whose segments count no longer.
+    static let droppedMarker = "MANIFEST.dropped"
+
+    /// Removes a namespace's directory. The manifest becomes a marker first: from then on, nothing in the directory
+    /// counts. Without the marker, segments that have no manifest are taken for damage, not for waste.
     func removeNamespace(_ name: String) throws(MartletError) {
         let folder = path + "/" + Self.namespaceFolder + "/" + name
+        let marker = folder + "/" + Self.droppedMarker
         if files.exists(folder + "/" + Manifest.fileName) {
-            try files.remove(folder + "/" + Manifest.fileName)
+            try files.rename(folder + "/" + Manifest.fileName, to: marker)
             try files.syncDirectory(folder)
         }
-        for file in try files.list(folder) { try files.remove(folder + "/" + file) }
+        for file in try files.list(folder) where file != Self.droppedMarker { try files.remove(folder + "/" + file) }
+        try files.syncDirectory(folder)
+        if files.exists(marker) { try files.remove(marker) }
         try files.removeDirectory(folder)
         try files.syncDirectory(path + "/" + Self.namespaceFolder)
     }

@@ -56,13 +56,7 @@ struct HotRecovery {
         if length == 0 {
             let bytes = try segment.file.readExactly(min(FileHeader.byteCount, Int(size)), at: 0)
             defer { withExtendedLifetime(bytes) {} }
-            let header = try located(0) { () throws(MartletError) in try FileHeader(bytes.bytes) }
-            guard header.kind == .hot, header.segment == number else {
-                throw MartletError(
-                    .corrupt, "the file is segment \(header.segment), not hot segment \(number)",
-                    at: .file(path: segment.path, offset: 0))
-            }
-            salt = header.salt
+            salt = try readSalt(bytes.bytes, size: size)
             length = Int64(FileHeader.byteCount)
         }
         var offset = length
@@ -73,11 +67,42 @@ struct HotRecovery {
                 continue
             }
             guard let next = try findLayer(after: offset, size: size) else { return }
+            // An intact layer follows, so this one was acknowledged: what is intact of it counts.
+            if let end = try readLayer(at: offset, size: min(size, next), salvaging: true), end == next {
+                offset = end
+                length = end
+                continue
+            }
             damage.append(
                 DamagedLayer(
                     path: segment.path, offset: offset, byteCount: next - offset,
                     time: try header(at: offset, size: size)?.time, reason: "a layer fails its checksum"))
             offset = next
+        }
+    }
+
+    /// The salt that the segment's layers carry; where the file's header is damaged, the first layer tells it.
+    private mutating func readSalt(_ bytes: UnsafeRawBufferPointer, size: Int64) throws(MartletError) -> UInt64 {
+        do throws(MartletError) {
+            let header = try FileHeader(bytes)
+            guard header.kind == .hot, header.segment == number else {
+                throw MartletError(.corrupt, "the file is segment \(header.segment), not hot segment \(number)")
+            }
+            return header.salt
+        } catch {
+            let first = Int64(FileHeader.byteCount)
+            if error.code == .corrupt, size - first >= Int64(LayerHeader.byteCount) {
+                let layer = try segment.file.readExactly(LayerHeader.byteCount, at: first)
+                defer { withExtendedLifetime(layer) {} }
+                let salt = UInt64(littleEndian: layer.bytes.loadUnaligned(fromByteOffset: 8, as: UInt64.self))
+                if LayerHeader(layer.bytes, salt: salt) != nil {
+                    damage.append(
+                        DamagedLayer(path: segment.path, offset: 0, byteCount: first, time: nil, reason: error.message))
+                    return salt
+                }
+            }
+            throw MartletError(
+                error.code, error.message, at: .file(path: segment.path, offset: 0), hint: error.hint)
         }
     }
 
@@ -89,7 +114,11 @@ struct HotRecovery {
     }
 
     /// Takes over the layer at `offset` if it is intact, and returns where it ends.
-    private mutating func readLayer(at offset: Int64, size: Int64) throws(MartletError) -> Int64? {
+    ///
+    /// - Parameter salvaging: takes it over without its damaged blocks, as long as its metadata is intact.
+    private mutating func readLayer(
+        at offset: Int64, size: Int64, salvaging: Bool = false
+    ) throws(MartletError) -> Int64? {
         guard let header = try header(at: offset, size: size), Int64(header.byteCount) <= size - offset else {
             return nil
         }
@@ -110,9 +139,16 @@ struct HotRecovery {
             guard error.code == .corrupt else { throw error }
             return nil
         }
-        let layer = Layer(
-            offset: offset, header: header, groups: contents.groups, reserved: reserved, budget: budget)
-        for group in contents.groups where !Self.isIntact(group, bytes, offset) { return nil }
+        var groups = contents.groups
+        var damaged: [DamagedLayer] = []
+        if salvaging {
+            groups = groups.compactMap { intactPart(of: $0, bytes, offset, &damaged) }
+        } else if groups.contains(where: { !Self.isIntact($0, bytes, offset) }) {
+            if reserved > 0 { budget.release(reserved) }
+            return nil
+        }
+        damage += damaged
+        let layer = Layer(offset: offset, header: header, groups: groups, reserved: reserved, budget: budget)
         series = numbering
         layers.append(layer)
         changes += contents.changes
@@ -125,12 +161,32 @@ struct HotRecovery {
     }
 
     private static func isIntact(_ group: RowGroup, _ bytes: Buffer, _ offset: Int64) -> Bool {
-        for block in [group.timeBlock] + group.fields.map(\.block) {
-            let start = Int(block.offset - offset)
-            let slice = UnsafeRawBufferPointer(rebasing: bytes.bytes[start..<start + block.length])
-            if CRC32C.checksum(slice) != block.checksum { return false }
+        isIntact(group.timeBlock, bytes, offset) && group.fields.allSatisfy { isIntact($0.block, bytes, offset) }
+    }
+
+    private static func isIntact(_ block: BlockReference, _ bytes: Buffer, _ offset: Int64) -> Bool {
+        let start = Int(block.offset - offset)
+        let slice = UnsafeRawBufferPointer(rebasing: bytes.bytes[start..<start + block.length])
+        return CRC32C.checksum(slice) == block.checksum
+    }
+
+    /// The group without its damaged fields; `nil` where its times are damaged.
+    private func intactPart(
+        of group: RowGroup, _ bytes: Buffer, _ offset: Int64, _ damaged: inout [DamagedLayer]
+    ) -> RowGroup? {
+        func isUsable(_ block: BlockReference) -> Bool {
+            if Self.isIntact(block, bytes, offset) { return true }
+            damaged.append(
+                DamagedLayer(
+                    path: segment.path, offset: block.offset, byteCount: Int64(block.length), time: group.time,
+                    reason: "a block fails its checksum"))
+            return false
         }
-        return true
+        guard isUsable(group.timeBlock) else { return nil }
+        return RowGroup(
+            table: group.table, runs: group.runs, timeBlock: group.timeBlock,
+            fields: group.fields.filter { isUsable($0.block) }, source: group.source, precedence: group.precedence,
+            tombstonesAppliedThrough: group.tombstonesAppliedThrough)
     }
 
     /// The first place behind `offset` where an intact header of a layer of this segment stands whose layer is whole.
@@ -161,16 +217,5 @@ struct HotRecovery {
         let bytes = try segment.file.readExactly(header.metadataLength, at: start)
         defer { withExtendedLifetime(bytes) {} }
         return CRC32C.checksum(bytes.bytes) == header.metadataChecksum
-    }
-
-    private func located<Result>(
-        _ offset: Int64, _ body: () throws(MartletError) -> Result
-    ) throws(MartletError) -> Result {
-        do throws(MartletError) {
-            return try body()
-        } catch {
-            throw MartletError(
-                error.code, error.message, at: .file(path: segment.path, offset: offset), hint: error.hint)
-        }
     }
 }

@@ -24,12 +24,10 @@ struct NamespaceOpener {
             try recovered.replay(hot, isLast: index == manifest.hot.count - 1)
         }
         let state = try recovered.state(manifest)
-        guard let last = recovered.last, manifest.hot.last?.length == nil else {
-            throw MartletError(
-                .corrupt, "the manifest names no active segment",
-                at: .file(path: directory + "/" + Manifest.fileName, offset: nil))
-        }
         manifest.catalog = state.catalog
+        guard let last = recovered.last, last.number == manifest.hot.last?.number,
+            manifest.hot.last?.length == nil
+        else { return try goOn(manifest, recovered, state, series) }
         let log = HotLog(
             number: last.number, salt: last.salt, file: last.segment, length: last.length,
             layerCount: last.layers.count, knownTables: last.knownTables)
@@ -46,10 +44,36 @@ struct NamespaceOpener {
             series: series, damage: recovered.damage)
     }
 
+    /// Begins a new log where the active one is lost. The lost one stays in the manifest until it is repaired.
+    private func goOn(
+        _ former: Manifest, _ recovered: RecoveredState, _ state: NamespaceState, _ series: SeriesCatalog
+    ) throws(MartletError) -> OpenedNamespace {
+        var manifest = former
+        let number = manifest.nextSegment
+        let salt = UInt64(bitPattern: core.clock.now().nanoseconds) &* 0x9e37_79b9_7f4a_7c15 ^ number
+        let log = try HotLog.create(number, salt: salt, in: directory, core.files, core.cache)
+        if let last = manifest.hot.indices.last, manifest.hot[last].length == nil {
+            manifest.hot[last].length = 0
+        }
+        manifest.hot.append(Manifest.Hot(number: number, length: nil))
+        manifest.nextSegment += 1
+        manifest.edit += 1
+        _ = try manifest.write(directory, core.files)
+        var hot = state.hot
+        for index in hot.indices { hot[index].isFrozen = true }
+        hot.append(HotSegment(number: number, file: log.file, layers: [], length: log.length, isFrozen: false))
+        let state = NamespaceState(
+            commit: state.commit, catalog: state.catalog, hot: hot, sealed: state.sealed,
+            tombstones: state.tombstones, seriesCount: state.seriesCount)
+        return OpenedNamespace(
+            writer: NamespaceWriter(
+                core: core, directory: directory, series: series, manifest: manifest, log: log, state: state),
+            series: series, damage: recovered.damage)
+    }
+
     /// Makes a new namespace.
     private func begin(_ series: SeriesCatalog) throws(MartletError) -> OpenedNamespace {
-        // Without a manifest no segment counts; a crash while the namespace was made may have left one.
-        try removeStrangers(Manifest())
+        try removeLeftovers()
         var manifest = Manifest()
         let salt = UInt64(bitPattern: core.clock.now().nanoseconds) &* 0x9e37_79b9_7f4a_7c15
         let log = try HotLog.create(1, salt: salt, in: directory, core.files, core.cache)
@@ -65,6 +89,32 @@ struct NamespaceOpener {
             writer: NamespaceWriter(
                 core: core, directory: directory, series: series, manifest: manifest, log: log, state: state),
             series: series, damage: [])
+    }
+
+    /// Removes what a crash while the namespace was made or dropped left behind.
+    ///
+    /// - Throws: `.corrupt` where segments hold data and nothing says that they were dropped.
+    private func removeLeftovers() throws(MartletError) {
+        let files = core.files
+        let marker = directory + "/" + DirectoryLayout.droppedMarker
+        if !files.exists(marker) {
+            for name in try files.list(directory) {
+                let path = directory + "/" + name
+                let isSealed = name.hasSuffix(".sealed")
+                guard isSealed || name.hasSuffix(".hot") else { continue }
+                let size = try files.open(path, .read).size()
+                if isSealed || size > Int64(FileHeader.byteCount) {
+                    throw MartletError(
+                        .corrupt, "there are segments and no manifest", at: .file(path: directory, offset: nil),
+                        hint: "`martlet check --repair` makes a manifest from the segments")
+                }
+            }
+        }
+        try removeStrangers(Manifest())
+        if files.exists(marker) {
+            try files.syncDirectory(directory)
+            try files.remove(marker)
+        }
     }
 
     /// Removes segment files that the manifest does not name: leftovers of a seal or merge that did not finish.
@@ -104,21 +154,59 @@ struct RecoveredState {
         for tombstone in manifest.tombstones { tombstones.append(try ResolvedTombstone(tombstone, series)) }
         for info in manifest.sealed {
             let path = directory + "/" + SealedSegment.fileName(info.number)
-            let file = SegmentFile(path: path, file: try core.files.open(path, .read), cache: core.cache)
-            sealed.append(SealedSegment(info: info, file: file, catalog: series))
             commit = max(commit, info.lastCommit)
+            do throws(MartletError) {
+                let file = SegmentFile(path: path, file: try core.files.open(path, .read), cache: core.cache)
+                sealed.append(SealedSegment(info: info, file: file, catalog: series))
+            } catch {
+                try noteLost(path, byteCount: Int64(clamping: info.byteCount), info.time, error)
+            }
         }
+    }
+
+    /// Adds the tags of series to their tables: a damaged layer may have taken the definition with it, and a series
+    /// must not be shown without some of its tags.
+    private mutating func learnTags(of ids: [UInt32]) throws(MartletError) {
+        let ids = ids.filter { $0 < series.count }
+        let tables = try series.tables(of: ids)
+        var keys: [UInt32: Set<String>] = [:]
+        try series.forEach(ids) { (index, bytes) throws(MartletError) in
+            keys[tables[index], default: []].formUnion(try TagSet(canonicalBytes: bytes).tags.map(\.key))
+        }
+        for (id, keys) in keys {
+            guard var table = catalog[id] else { continue }
+            let missing = keys.subtracting(table.tags)
+            if missing.isEmpty { continue }
+            table.tags += missing.sorted()
+            catalog.define(table)
+        }
+    }
+
+    /// Notes a file that can't be used, so that the others serve; throws on what says nothing of the file.
+    private mutating func noteLost(
+        _ path: String, byteCount: Int64, _ time: TimeRange?, _ error: MartletError
+    ) throws(MartletError) {
+        guard error.code == .notFound || error.code == .corrupt else { throw error }
+        damage.append(
+            DamagedLayer(path: path, offset: 0, byteCount: byteCount, time: time, reason: error.message))
     }
 
     mutating func replay(_ segment: Manifest.Hot, isLast: Bool) throws(MartletError) {
         let path = directory + "/" + HotLog.fileName(segment.number)
         let mode: FileMode = isLast && !core.options.readOnly ? .readWrite : .read
-        let file = SegmentFile(path: path, file: try core.files.open(path, mode), cache: core.cache)
-        var recovery = HotRecovery(
-            segment: file, number: segment.number, limit: segment.length.map { Int64(clamping: $0) },
-            catalog: series, budget: core.budget)
-        try recovery.readOn()
+        let file: SegmentFile
+        var recovery: HotRecovery
+        do throws(MartletError) {
+            file = SegmentFile(path: path, file: try core.files.open(path, mode), cache: core.cache)
+            recovery = HotRecovery(
+                segment: file, number: segment.number, limit: segment.length.map { Int64(clamping: $0) },
+                catalog: series, budget: core.budget)
+            try recovery.readOn()
+        } catch {
+            return try noteLost(path, byteCount: Int64(clamping: segment.length ?? 0), nil, error)
+        }
         for change in recovery.changes { catalog.apply(change) }
+        if !recovery.damage.isEmpty { try learnTags(of: recovery.series) }
         let known = Set(tombstones.map(\.tombstone.commit))
         for tombstone in recovery.tombstones where !known.contains(tombstone.commit) {
             tombstones.append(try ResolvedTombstone(tombstone, series))

@@ -10,6 +10,9 @@ final class NamespaceWriter {
     private(set) var state: NamespaceState
     /// The last commit number given out.
     private(set) var commit: UInt64
+    /// Set while a manifest was begun and not known to be written: the one on disk may be that or `manifest`, and only
+    /// when `manifest` or a later one is there may anything be acknowledged that the other would not know of.
+    private var manifestIsUncertain = false
     /// Series whose tags the catalog may not know yet: met since, or by, a commit that was not written.
     private var unlisted: Set<UInt32> = []
     /// The lock on the directory, held as long as the writer lives.
@@ -199,7 +202,11 @@ final class NamespaceWriter {
 
     private func ensureUsableLog() throws(MartletError) {
         if isClosed { throw MartletError(.closed, "the namespace is closed") }
-        if log.isAbandoned || isLogFull { try rotate() }
+        if log.isAbandoned || isLogFull {
+            try rotate()
+        } else if manifestIsUncertain {
+            try replaceManifest(manifest)
+        }
     }
 
     /// Freezes the active segment and begins a new one.
@@ -277,7 +284,9 @@ final class NamespaceWriter {
         edited.edit += 1
         edited.nextSegment = max(edited.nextSegment, manifest.nextSegment)
         edited.catalog = state.catalog
+        manifestIsUncertain = true
         let size = try edited.write(directory, core.files)
+        manifestIsUncertain = false
         StorageCounters.add(core.counters.bytesWritten, size)
         manifest = edited
     }

@@ -45,6 +45,11 @@ struct FileHeader: Sendable, Hashable {
         }
         var reader = ByteReader(UnsafeRawBufferPointer(rebasing: bytes[..<Self.byteCount]), "segment header")
         guard try reader.u64() == Self.magic else { throw MartletError(.corrupt, "the file is not a Martlet segment") }
+        // The checksum lies at the same place in every version, so that damage is not taken for another version.
+        let checksum = UInt32(littleEndian: bytes.loadUnaligned(fromByteOffset: 28, as: UInt32.self))
+        guard CRC32C.checksum(UnsafeRawBufferPointer(rebasing: bytes[..<28])) == checksum else {
+            throw MartletError(.corrupt, "the segment's header is damaged")
+        }
         let version = try reader.u16()
         guard version == Self.version else {
             throw MartletError(
@@ -55,8 +60,6 @@ struct FileHeader: Sendable, Hashable {
         _ = try reader.u8()
         segment = try reader.u64()
         salt = try reader.u64()
-        let checksum = CRC32C.checksum(UnsafeRawBufferPointer(rebasing: bytes[..<28]))
-        guard try reader.u32() == checksum else { throw MartletError(.corrupt, "the segment's header is damaged") }
         guard let kind = Kind(rawValue: kind) else {
             throw MartletError(.corrupt, "\(kind) is not a kind of segment")
         }

@@ -85,16 +85,17 @@ struct Manifest: Sendable, Equatable {
         guard bytes.count >= 14 else { throw MartletError(.corrupt, "the manifest is cut off at \(bytes.count) bytes") }
         var reader = ByteReader(UnsafeRawBufferPointer(rebasing: bytes[..<(bytes.count - 4)]), "manifest")
         guard try reader.u64() == Self.magic else { throw MartletError(.corrupt, "the file is not a manifest") }
+        // The checksum ends the file in every version, so that damage is not taken for another version.
+        let checksum = UInt32(
+            littleEndian: bytes.loadUnaligned(fromByteOffset: bytes.count - 4, as: UInt32.self))
+        guard CRC32C.checksum(UnsafeRawBufferPointer(rebasing: bytes[..<(bytes.count - 4)])) == checksum else {
+            throw MartletError(.corrupt, "the manifest fails its checksum")
+        }
         let version = try reader.u16()
         guard version == Self.version else {
             throw MartletError(
                 .unsupportedVersion, "the manifest is of format version \(version); this build knows \(Self.version)",
                 hint: "open it with the release that wrote it, or a newer one")
-        }
-        let checksum = UInt32(
-            littleEndian: bytes.loadUnaligned(fromByteOffset: bytes.count - 4, as: UInt32.self))
-        guard CRC32C.checksum(UnsafeRawBufferPointer(rebasing: bytes[..<(bytes.count - 4)])) == checksum else {
-            throw MartletError(.corrupt, "the manifest fails its checksum")
         }
         edit = try reader.u64()
         nextSegment = try reader.u64()

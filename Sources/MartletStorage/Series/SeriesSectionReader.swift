@@ -23,6 +23,8 @@ package struct SeriesSectionReader {
     package let byteCount: Int
     private let bytes: UnsafeRawBufferPointer
     private let tables: [Table]
+    /// The tables' groups in order.
+    private let parts: [(table: Int, group: Int)]
 
     /// Reads the header of the section at the front of `bytes`, which must outlive the reader.
     ///
@@ -73,6 +75,9 @@ package struct SeriesSectionReader {
         self.bytes = bytes
         self.byteCount = offset
         self.tables = tables
+        parts = tables.enumerated().flatMap { index, table in
+            (0..<(table.rows.count + SeriesSection.groupLength - 1) / SeriesSection.groupLength).map { (index, $0) }
+        }
     }
 
     /// Checks every block.
@@ -82,21 +87,35 @@ package struct SeriesSectionReader {
         for table in tables { for block in table.blocks { _ = try checked(block) } }
     }
 
+    /// The number of parts that are checked and decoded each for itself: the groups of all tables.
+    package var partCount: Int { parts.count }
+
+    /// The number of blocks.
+    package var blockCount: Int { tables.reduce(0) { $0 + $1.blocks.count } }
+
+    /// The table of a part.
+    package func table(ofPart part: Int) -> UInt32 { tables[parts[part].table].id }
+
+    /// Calls `body` with number, table and canonical tag bytes of every series of a part, in order. The bytes are valid
+    /// during the call only.
+    ///
+    /// - Throws: `.corrupt` when a block of the part is damaged; `body` may have been called for some series before.
+    package func forEach(
+        inPart part: Int, _ body: (Int, UInt32, UnsafeRawBufferPointer) throws(MartletError) -> Void
+    ) throws(MartletError) {
+        let (index, group) = parts[part]
+        let table = tables[index]
+        let first = table.rows.lowerBound + group * SeriesSection.groupLength
+        let rows = first..<min(first + SeriesSection.groupLength, table.rows.upperBound)
+        try forEach(of: table, rows, group, body)
+    }
+
     /// Calls `body` with number, table and canonical tag bytes of every series, in order. The bytes are valid during
     /// the call only.
     package func forEach(
         _ body: (Int, UInt32, UnsafeRawBufferPointer) throws(MartletError) -> Void
     ) throws(MartletError) {
-        for table in tables {
-            var first = table.rows.lowerBound
-            var group = 0
-            repeat {
-                let rows = first..<min(first + SeriesSection.groupLength, table.rows.upperBound)
-                try forEach(of: table, rows, group, body)
-                first = rows.upperBound
-                group += 1
-            } while first < table.rows.upperBound
-        }
+        for part in parts.indices { try forEach(inPart: part, body) }
     }
 
     private func forEach(
