@@ -1,7 +1,8 @@
 /// An immutable, 64-byte-aligned block of memory: the unit every column is made of.
 ///
 /// Invariants of the unsafe parts of this file:
-/// - a `Buffer` owns `capacity` bytes at `baseAddress`, allocated once and freed in `deinit`;
+/// - a `Buffer` owns the bytes at `baseAddress`, allocated once and freed in `deinit`, or is a part of one that does
+///   and that it keeps alive;
 /// - bytes `0 ..< byteCount` are initialised; nothing writes to them after the `Buffer` is made, so a `Buffer`
 ///   may be read from any thread (that is what makes it `Sendable`);
 /// - at least `Buffer.padding` readable bytes follow `byteCount`, so that kernels may load a whole SIMD word that
@@ -11,6 +12,8 @@ public final class Buffer: @unchecked Sendable {
     public let baseAddress: UnsafeRawPointer
     /// The number of bytes of content.
     public let byteCount: Int
+    /// The buffer whose bytes these are, where they are not this one's own.
+    private let owner: Buffer?
 
     /// Readable bytes that follow the content.
     public static let padding = 64
@@ -24,9 +27,20 @@ public final class Buffer: @unchecked Sendable {
     fileprivate init(taking base: UnsafeMutableRawPointer, byteCount: Int) {
         self.baseAddress = UnsafeRawPointer(base)
         self.byteCount = byteCount
+        self.owner = nil
     }
 
-    deinit { UnsafeMutableRawPointer(mutating: baseAddress).deallocate() }
+    /// A part of another buffer, without a copy. `offset` must be a multiple of `Buffer.alignment`.
+    public init(_ whole: Buffer, from offset: Int, byteCount: Int) {
+        precondition(
+            offset >= 0 && byteCount >= 0 && offset + byteCount <= whole.byteCount && offset % Self.alignment == 0,
+            "bytes \(offset) ..< \(offset + byteCount) of \(whole.byteCount)")
+        self.baseAddress = whole.baseAddress + offset
+        self.byteCount = byteCount
+        self.owner = whole.owner ?? whole
+    }
+
+    deinit { if owner == nil { UnsafeMutableRawPointer(mutating: baseAddress).deallocate() } }
 
     /// Copies the bytes of `source`.
     public convenience init(copying source: UnsafeRawBufferPointer) {

@@ -21,6 +21,7 @@ final class NamespaceFollower: NamespaceEngine {
     private let core: StorageCore
     private let directory: String
     private let state = Mutex(State())
+    private let latestRows = LatestRows()
 
     var clock: any Clock { core.clock }
     var memory: MemoryBudget { core.budget }
@@ -47,7 +48,7 @@ final class NamespaceFollower: NamespaceEngine {
                 }
             }
         }
-        return NamespaceSnapshot(current, series: series, core: core)
+        return NamespaceSnapshot(current, series: series, core: core, latestRows: latestRows)
     }
 
     private func follow(_ state: inout State) throws(MartletError) {
@@ -120,7 +121,9 @@ final class NamespaceFollower: NamespaceEngine {
         return NamespaceState(
             commit: commit, catalog: catalog, hot: hot,
             sealed: manifest.sealed.compactMap { state.sealed[$0.number] }, tombstones: tombstones,
-            seriesCount: series.count)
+            seriesCount: series.count,
+            // An erasure may have come and been carried out between two looks at the manifest.
+            erasureEpoch: manifest.edit << 32 | UInt64(tombstones.count))
     }
 
     // MARK: - What only a writer does

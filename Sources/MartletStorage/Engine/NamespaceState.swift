@@ -11,13 +11,16 @@ final class NamespaceState: Sendable {
     let sealed: [SealedSegment]
     /// Erasures that may concern rows of some segment.
     let tombstones: [ResolvedTombstone]
+    /// Changes whenever rows may have been erased since the last state.
+    let erasureEpoch: UInt64
     /// Series with ids below this existed when the state was made.
     let seriesCount: Int
 
     init(
         commit: UInt64, catalog: Catalog, hot: [HotSegment], sealed: [SealedSegment], tombstones: [ResolvedTombstone],
-        seriesCount: Int
+        seriesCount: Int, erasureEpoch: UInt64 = 0
     ) {
+        self.erasureEpoch = erasureEpoch
         self.commit = commit
         self.catalog = catalog
         self.hot = hot

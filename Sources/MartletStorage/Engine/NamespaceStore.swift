@@ -1,3 +1,4 @@
+import Dispatch
 import MartletModel
 import Synchronization
 
@@ -14,6 +15,8 @@ final class NamespaceStore: NamespaceEngine {
     private let queue: CommitQueue
     /// Held while a step of sealing or merging runs.
     let maintenance = Mutex(MaintenanceProgress())
+    private let latestRows = LatestRows()
+    private let isSyncScheduled = Atomic<Bool>(false)
     private let isMaintenanceScheduled = Atomic<Bool>(false)
 
     var clock: any Clock { core.clock }
@@ -45,7 +48,7 @@ final class NamespaceStore: NamespaceEngine {
     // MARK: - Reading
 
     func snapshot() throws(MartletError) -> any ReadSnapshot {
-        NamespaceSnapshot(current.withLock { $0 }, series: series, core: core)
+        NamespaceSnapshot(current.withLock { $0 }, series: series, core: core, latestRows: latestRows)
     }
 
     // MARK: - Appending
@@ -76,6 +79,7 @@ final class NamespaceStore: NamespaceEngine {
             try change { (writer) throws(MartletError) in try writer.commit(group) }
         }
         scheduleMaintenance()
+        scheduleSync()
         switch outcome {
         case .success(let outcomes):
             for (pending, outcome) in zip(group, outcomes) { pending.completion(.success(outcome)) }
@@ -99,6 +103,33 @@ final class NamespaceStore: NamespaceEngine {
     }
 
     var currentState: NamespaceState { current.withLock { $0 } }
+
+    /// Has what was written synced within the time that the durability setting promises.
+    private func scheduleSync() {
+        guard case .interval(let milliseconds) = core.options.durability,
+            !isSyncScheduled.exchange(true, ordering: .acquiringAndReleasing)
+        else { return }
+        core.timers.asyncAfter(deadline: DispatchTime.now() + DispatchTimeInterval.milliseconds(milliseconds)) {
+            [weak self] in
+            guard let self else { return }
+            isSyncScheduled.store(false, ordering: .releasing)
+            flush()
+        }
+    }
+
+    /// Makes everything that was written durable. Where the device refuses, the log is abandoned, and its layers, of
+    /// which the head has a copy, are written anew as a sealed segment.
+    func flush() {
+        let outcome = Result { () throws(MartletError) in
+            try change { (writer) throws(MartletError) in try writer.sync() }
+        }
+        guard case .failure(let error) = outcome, error.code != .closed else { return }
+        StorageCounters.add(core.counters.failures, 1)
+        let rotation = Result { () throws(MartletError) in
+            try change { (writer) throws(MartletError) in try writer.rotateIfNeeded() }
+        }
+        if case .success = rotation { scheduleMaintenance() }
+    }
 
     /// Has the background seal frozen segments, if there are any.
     private func scheduleMaintenance() {

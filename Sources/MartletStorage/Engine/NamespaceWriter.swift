@@ -183,7 +183,8 @@ final class NamespaceWriter {
         hot[hot.count - 1].length = log.length
         state = NamespaceState(
             commit: commit, catalog: catalog, hot: hot, sealed: state.sealed,
-            tombstones: state.tombstones + tombstones, seriesCount: series.count)
+            tombstones: state.tombstones + tombstones, seriesCount: series.count,
+            erasureEpoch: state.erasureEpoch + (tombstones.isEmpty ? 0 : 1))
     }
 
     /// Makes everything that was written durable.
@@ -226,7 +227,7 @@ final class NamespaceWriter {
         log = next
         state = NamespaceState(
             commit: state.commit, catalog: state.catalog, hot: hot, sealed: state.sealed,
-            tombstones: state.tombstones, seriesCount: state.seriesCount)
+            tombstones: state.tombstones, seriesCount: state.seriesCount, erasureEpoch: state.erasureEpoch)
     }
 
     /// Freezes the active segment if it has any layer.
@@ -274,7 +275,7 @@ final class NamespaceWriter {
         try replaceManifest(edited)
         state = NamespaceState(
             commit: state.commit, catalog: state.catalog, hot: hot, sealed: sealed, tombstones: tombstones,
-            seriesCount: series.count)
+            seriesCount: series.count, erasureEpoch: state.erasureEpoch)
         return sources.hot.map(\.file.path) + sources.sealed.map(\.file.path)
     }
 

@@ -10,6 +10,8 @@ final class StorageCore: Sendable {
     let budget: MemoryBudget
     let cache: BlockCache
     let counters = StorageCounters()
+    /// Deferred syncs run here.
+    let timers = DispatchQueue(label: "martlet.timers", qos: .utility)
     /// Seals and merges run here, one at a time in the whole engine, so that they never take more than one core.
     let background = DispatchQueue(label: "martlet.background", qos: .utility)
 
@@ -18,7 +20,7 @@ final class StorageCore: Sendable {
         self.files = files
         self.clock = clock
         budget = MemoryBudget(limit: options.memoryLimit)
-        cache = BlockCache(limit: options.cacheBytes ?? options.memoryLimit / 4, budget: budget)
+        cache = BlockCache(limit: options.cacheBytes ?? options.memoryLimit * 3 / 8, budget: budget)
     }
 }
 

@@ -29,7 +29,8 @@ package struct StorageOptions: Sendable {
     package var largestSegmentBytes = 512 << 20
     /// Whether sealing and merging happen by themselves. `compact()` works either way.
     package var mergesInBackground = true
-    /// The share of memory that the cache of verified blocks may take, in bytes; `nil` means a quarter of the limit.
+    /// The share of memory that the cache of decoded blocks may take, in bytes; `nil` means three eighths of the
+    /// limit.
     package var cacheBytes: Int?
 
     package init() {}

@@ -23,7 +23,8 @@ enum BlockSource: Sendable {
             defer { withExtendedLifetime(buffer) {} }
             return rows == 0..<count ? try BlockCodec.decode(bytes) : try BlockCodec.decode(bytes, rows: rows)
         case .file(let file):
-            let buffer = try caching ? file.block(block) : file.read(block)
+            if caching { return Columns.slice(try file.column(block), rows) }
+            let buffer = try file.read(block)
             defer { withExtendedLifetime(buffer) {} }
             return rows == 0..<count
                 ? try BlockCodec.decode(buffer.bytes) : try BlockCodec.decode(buffer.bytes, rows: rows)
@@ -31,7 +32,7 @@ enum BlockSource: Sendable {
     }
 }
 
-/// An open segment file. Blocks come out verified: through the cache, or read and checked.
+/// An open segment file. Blocks are checked before they are decoded.
 final class SegmentFile: Sendable {
     let path: String
     let file: any File
@@ -48,15 +49,17 @@ final class SegmentFile: Sendable {
 
     deinit { cache.forget(identity) }
 
-    /// The bytes of a block, checked against its checksum.
-    func block(_ reference: BlockReference) throws(MartletError) -> Buffer {
+    /// The decoded values of a block. The cache keeps these and not the bytes, which the system's page cache keeps.
+    func column(_ reference: BlockReference) throws(MartletError) -> Column {
         if let cached = cache.find(identity, reference.offset) { return cached }
         let buffer = try read(reference)
-        cache.insert(buffer, identity, reference.offset)
-        return buffer
+        defer { withExtendedLifetime(buffer) {} }
+        let column = try BlockCodec.decode(buffer.bytes)
+        cache.insert(column, identity, reference.offset)
+        return column
     }
 
-    /// Like `block`, without the cache.
+    /// The bytes of a block, checked against its checksum.
     func read(_ reference: BlockReference) throws(MartletError) -> Buffer {
         let buffer = try file.readExactly(reference.length, at: reference.offset)
         let checksum = CRC32C.checksum(buffer.bytes)

@@ -5,6 +5,9 @@ import MartletModel
 /// Invariants of the unsafe parts: every row number in `rows` is below the column's count; output buffers are
 /// allocated for exactly the rows given.
 enum Columns {
+    /// Rows at multiples of this begin on a 64-byte boundary in values and in bitmaps.
+    private static let sliceAlignment = Buffer.alignment * 8
+
     /// The rows of `column` in the given order.
     static func gather(_ column: Column, _ rows: UnsafeBufferPointer<UInt32>) -> Column {
         let count = rows.count
@@ -68,9 +71,22 @@ enum Columns {
             offsets: offsets.finish())
     }
 
-    /// Consecutive rows of a column, copied.
+    /// Consecutive rows of a column; without a copy where the first row lies on a boundary of buffers.
     static func slice(_ column: Column, _ rows: Range<Int>) -> Column {
         if rows == 0..<column.count { return column }
+        if rows.lowerBound % sliceAlignment == 0, column.type.fixedWidth == 8 {
+            var validity: Buffer?
+            var nullCount = 0
+            if let bits = column.validity {
+                let part = Buffer(
+                    bits, from: rows.lowerBound / 8, byteCount: Bitmap.byteCount(forBits: rows.count))
+                nullCount = rows.count - Bitmap.countSet(part.baseAddress, count: rows.count)
+                validity = part
+            }
+            return Column(
+                type: column.type, count: rows.count, nullCount: nullCount, validity: validity,
+                values: Buffer(column.values, from: rows.lowerBound * 8, byteCount: rows.count * 8))
+        }
         var assembler = ColumnAssembler(column.type, capacity: rows.count)
         assembler.append(column, rows)
         return assembler.finish()

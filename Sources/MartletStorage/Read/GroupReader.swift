@@ -56,6 +56,8 @@ final class GroupReader {
     func block(_ index: Int) -> FieldBlock? { blocks[index] }
 
     private func window(for rows: Range<Int>) -> Range<Int> {
+        // The cache holds whole blocks of files, so a part costs as much as the whole.
+        if caching, case .file = group.source { return 0..<group.rowCount }
         let start = rows.lowerBound & ~1023
         let needed = max(rows.upperBound, min(start + windowRows, end))
         let end = min((needed + 1023) & ~1023, group.rowCount)

@@ -16,6 +16,8 @@ final class MergeScan: TableScan {
         var copiesFreely = false
         /// Each series' rows in descending order of time.
         var newestFirst = false
+        /// Whether statistics may stand for the rows of a row group.
+        var summaries: SummaryGrain?
         /// Only each series' newest row.
         var latestOnly = false
     }
@@ -37,15 +39,35 @@ final class MergeScan: TableScan {
     var seriesCount: Int { core.series.count }
     var statistics: ScanStatistics { core.statistics }
 
+    /// The namespace's id of a series of the scan.
+    func seriesID(_ number: UInt32) -> UInt32 { core.series[Int(number)] }
+
     func tagCodes(_ key: String) throws(MartletError) -> SeriesTagCodes {
         try core.catalog.tagCodes(key, of: core.series)
     }
 
     func next() throws(MartletError) -> ScanItem? {
         try core.context?.check()
+        if let summary = try nextSummary() { return .summary(summary) }
         guard let batch = try nextBatch() else { return nil }
         core.statistics.rowsDelivered += batch.rowCount
         return .rows(batch)
+    }
+
+    /// Statistics in place of the next row group, where they say the same.
+    private func nextSummary() throws(MartletError) -> BlockSummary? {
+        if shape.summaries == nil { return nil }
+        if nextPiece == pieces.count, try !loadSeries() { return nil }
+        guard let summary = summary(of: pieces[nextPiece]) else { return nil }
+        nextPiece += 1
+        core.statistics.vectorsSummarised += ScanPlan.vectors(summary.rowCount)
+        return summary
+    }
+
+    /// The summary of a piece that is a whole row group within one bucket.
+    private func summary(of piece: Piece) -> BlockSummary? {
+        guard let grain = shape.summaries, piece.older.isEmpty else { return nil }
+        return core.summary(of: piece, grain)
     }
 
     /// The next rows, in batches of the shape asked for.
@@ -56,6 +78,7 @@ final class MergeScan: TableScan {
         while rows < shape.maximumRows {
             if nextPiece == pieces.count, try !loadSeries() { break }
             let piece = pieces[nextPiece]
+            if rows > 0, shape.summaries != nil, summary(of: piece) != nil { break }
             if rows >= shape.rowsBeforeSeriesCut, let last = runs.last, last.series != piece.number { break }
             let continues = stretches.last.map { Self.continues($0, piece, shape.newestFirst) } ?? true
             if !continues && !shape.copiesFreely && Self.standsAlone(stretches, piece) { break }

@@ -3,11 +3,13 @@ import MartletModel
 /// A state of a namespace with the means to read it.
 final class NamespaceSnapshot: ReadSnapshot {
     let state: NamespaceState
-    private let series: SeriesCatalog
+    let series: SeriesCatalog
     private let core: StorageCore
+    private let latestRows: LatestRows
 
-    init(_ state: NamespaceState, series: SeriesCatalog, core: StorageCore) {
+    init(_ state: NamespaceState, series: SeriesCatalog, core: StorageCore, latestRows: LatestRows = LatestRows()) {
         self.state = state
+        self.latestRows = latestRows
         self.series = series
         self.core = core
     }
@@ -19,6 +21,7 @@ final class NamespaceSnapshot: ReadSnapshot {
     func scan(_ request: ScanRequest, context: QueryContext) throws(MartletError) -> any TableScan {
         var shape = MergeScan.Shape()
         shape.newestFirst = request.newestFirst
+        shape.summaries = request.newestFirst ? nil : request.summaries
         return try scan(request, shape, context)
     }
 
@@ -26,14 +29,21 @@ final class NamespaceSnapshot: ReadSnapshot {
         guard request.time == .all else {
             throw MartletError(.invalidArgument, "the latest rows of a range of time need a scan")
         }
+        return try latestRows.scan(request, of: self, context)
+    }
+
+    /// Each series' newest row, read from the row groups of commits after `commit`.
+    func latest(
+        _ request: ScanRequest, after commit: UInt64, _ context: QueryContext
+    ) throws(MartletError) -> MergeScan {
         var shape = MergeScan.Shape()
         shape.latestOnly = true
-        return try scan(request, shape, context)
+        return try scan(request, shape, context, after: commit)
     }
 
     private func scan(
-        _ request: ScanRequest, _ shape: MergeScan.Shape, _ context: QueryContext
-    ) throws(MartletError) -> any TableScan {
+        _ request: ScanRequest, _ shape: MergeScan.Shape, _ context: QueryContext, after commit: UInt64 = 0
+    ) throws(MartletError) -> MergeScan {
         let table = try definition(request.table)
         var fields: [FieldDefinition] = []
         for name in request.fields {
@@ -45,7 +55,7 @@ final class NamespaceSnapshot: ReadSnapshot {
             fields.append(field)
         }
         var statistics = ScanStatistics()
-        let groups = try groups(of: table.id, overlapping: request.time, &statistics)
+        let groups = try groups(of: table.id, overlapping: request.time, after: commit, &statistics)
         let order = try series.order(of: series.count)
         let wanted = try series.select(
             table: table.id, request.series, limit: order.ids.count, in: order)
@@ -53,7 +63,7 @@ final class NamespaceSnapshot: ReadSnapshot {
             groups: groups, series: wanted, order: order, seriesCount: order.ids.count, time: request.time)
         let scanCore = try ScanCore(
             catalog: series, series: wanted, fields: fields, time: request.time, plan: plan,
-            tombstones: state.tombstones, windowRows: shape.latestOnly ? 1 : 8192, context: context)
+            tombstones: state.tombstones, windowRows: shape.latestOnly ? RowGroup.maximumRows : 8192, context: context)
         scanCore.statistics.segmentsRead = statistics.segmentsRead
         scanCore.statistics.segmentsPruned = statistics.segmentsPruned
         return MergeScan(scanCore, plan: plan, shape: shape)
@@ -61,11 +71,12 @@ final class NamespaceSnapshot: ReadSnapshot {
 
     /// The row groups of a table in all segments that overlap a range of time.
     func groups(
-        of table: UInt32, overlapping time: TimeRange, _ statistics: inout ScanStatistics
+        of table: UInt32, overlapping time: TimeRange, after commit: UInt64 = 0,
+        _ statistics: inout ScanStatistics
     ) throws(MartletError) -> [RowGroup] {
         var groups: [RowGroup] = []
         for segment in state.sealed {
-            guard segment.info.time.overlaps(time) else {
+            guard segment.info.time.overlaps(time), segment.info.lastCommit > commit else {
                 statistics.segmentsPruned += 1
                 continue
             }
@@ -74,7 +85,7 @@ final class NamespaceSnapshot: ReadSnapshot {
         }
         for segment in state.hot where !segment.layers.isEmpty {
             statistics.segmentsRead += 1
-            for layer in segment.layers where layer.header.time.overlaps(time) {
+            for layer in segment.layers where layer.header.time.overlaps(time) && layer.header.lastCommit > commit {
                 for group in layer.groups where group.table == table { groups.append(group) }
             }
         }
@@ -83,11 +94,16 @@ final class NamespaceSnapshot: ReadSnapshot {
 
     func series(of table: String, matching predicate: TagPredicate) throws(MartletError) -> [TagSet] {
         let table = try definition(table)
-        // Sealed segments make their series known when their indexes are read.
+        // The catalog also knows series whose rows are gone, and learns those of sealed segments when their indexes are
+        // read; what counts is which ones have rows.
         var statistics = ScanStatistics()
-        _ = try groups(of: table.id, overlapping: .all, &statistics)
+        let groups = try groups(of: table.id, overlapping: .all, &statistics)
         let order = try series.order(of: series.count)
-        let ids = try series.select(table: table.id, predicate, limit: order.ids.count, in: order)
+        var hasRows = [Bool](repeating: false, count: order.ids.count)
+        for group in groups { for id in group.runs.series { hasRows[Int(id)] = true } }
+        let ids = try series.select(table: table.id, predicate, limit: order.ids.count, in: order).filter {
+            hasRows[Int($0)]
+        }
         var sets: [TagSet] = []
         try series.forEach(ids) { (_, tags) throws(MartletError) in sets.append(try TagSet(canonicalBytes: tags)) }
         return sets

@@ -1,7 +1,7 @@
 import MartletModel
 import Synchronization
 
-/// Verified blocks of segment files, shared by all namespaces, bounded in bytes.
+/// Decoded blocks of segment files, shared by all namespaces, bounded in bytes.
 ///
 /// Eviction is CLOCK (Corbató 1969): a block that was used since the hand last passed gets a second chance. The
 /// memory counts against the engine's budget; when the budget refuses, the block is simply not kept.
@@ -13,7 +13,8 @@ final class BlockCache: Sendable {
 
     private struct Entry {
         var key: Key
-        var buffer: Buffer
+        var column: Column
+        var byteCount: Int
         var recentlyUsed: Bool
     }
 
@@ -23,6 +24,9 @@ final class BlockCache: Sendable {
         var hand = 0
         var bytes = 0
     }
+
+    /// Bytes that an entry costs beside its values.
+    private static let entryOverhead = 256
 
     /// The most bytes that are kept.
     let limit: Int
@@ -43,11 +47,11 @@ final class BlockCache: Sendable {
 
     func newIdentity() -> UInt64 { identities.wrappingAdd(1, ordering: .relaxed).oldValue }
 
-    func find(_ file: UInt64, _ offset: Int64) -> Buffer? {
-        let found = state.withLock { state -> Buffer? in
+    func find(_ file: UInt64, _ offset: Int64) -> Column? {
+        let found = state.withLock { state -> Column? in
             guard let index = state.index[Key(file: file, offset: offset)] else { return nil }
             state.entries[index].recentlyUsed = true
-            return state.entries[index].buffer
+            return state.entries[index].column
         }
         if found == nil {
             missCount.wrappingAdd(1, ordering: .relaxed)
@@ -57,8 +61,8 @@ final class BlockCache: Sendable {
         return found
     }
 
-    func insert(_ buffer: Buffer, _ file: UInt64, _ offset: Int64) {
-        let size = buffer.byteCount
+    func insert(_ column: Column, _ file: UInt64, _ offset: Int64) {
+        let size = column.memoryFootprint + Self.entryOverhead
         guard size <= limit / 4 else { return }
         let key = Key(file: file, offset: offset)
         state.withLock { state in
@@ -68,7 +72,7 @@ final class BlockCache: Sendable {
                 if !evictOne(&state) { return }
             }
             state.index[key] = state.entries.count
-            state.entries.append(Entry(key: key, buffer: buffer, recentlyUsed: false))
+            state.entries.append(Entry(key: key, column: column, byteCount: size, recentlyUsed: false))
             state.bytes += size
         }
     }
@@ -104,8 +108,8 @@ final class BlockCache: Sendable {
     private func remove(_ index: Int, _ state: inout State) {
         let entry = state.entries[index]
         state.index[entry.key] = nil
-        state.bytes -= entry.buffer.byteCount
-        budget.release(entry.buffer.byteCount)
+        state.bytes -= entry.byteCount
+        budget.release(entry.byteCount)
         let last = state.entries.removeLast()
         if index < state.entries.count {
             state.entries[index] = last
