@@ -197,6 +197,17 @@ enum ColumnSamples {
             }
         ),
         (
+            "hum",
+            { n, g in
+                // A rotation by a fixed angle gives a sine without a library call that may differ between machines.
+                var (x, y) = (20.0, 0.0)
+                return (0..<n).map { _ in
+                    (x, y) = (x * 0.8 - y * 0.6, x * 0.6 + y * 0.8)
+                    return (x * 1000 + Double.random(in: -20...20, using: &g)).rounded() / 1000
+                }
+            }
+        ),
+        (
             "smooth",
             { n, g in
                 var speed = 0
@@ -214,6 +225,7 @@ enum ColumnSamples {
         ("empty", { n, _ in Array(repeating: "", count: n) }),
         ("same", { n, _ in Array(repeating: "us-east-1", count: n) }),
         ("states", { n, g in (0..<n).map { _ in ["ok", "warn", "critical", ""].randomElement(using: &g)! } }),
+        ("sorted", { n, _ in (0..<n).map { "region/rack-\($0 / 40 + 100)/unit-\($0 % 40 + 100)" } }),
         ("hosts", { n, _ in (0..<n).map { "host_\($0)" } }),
         (
             "log lines",

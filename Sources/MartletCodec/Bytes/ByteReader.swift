@@ -63,6 +63,17 @@ struct ByteReader {
         return try take(Int(length))
     }
 
+    /// An integer stream: one of constant kind as it is, any other with its length in front. No length is 0.
+    mutating func stream() throws(MartletError) -> UnsafeRawBufferPointer {
+        let start = position
+        guard try byte() == IntegerStream.Kind.constant.rawValue else {
+            position = start
+            return try section()
+        }
+        _ = try varint()
+        return UnsafeRawBufferPointer(start: start, count: position - start)
+    }
+
     private static func short(_ what: String) -> MartletError { corrupt("the block ends inside \(what)") }
 }
 
@@ -101,5 +112,11 @@ extension MutableBuffer {
     mutating func append(section: borrowing MutableBuffer) {
         append(varint: UInt64(section.byteCount))
         append(section.bytes)
+    }
+
+    /// Appends an integer stream that others follow; see `ByteReader.stream()`.
+    mutating func append(stream: borrowing MutableBuffer) {
+        if stream.bytes.first != IntegerStream.Kind.constant.rawValue { append(varint: UInt64(stream.byteCount)) }
+        append(stream.bytes)
     }
 }

@@ -51,8 +51,8 @@ extension EntropyIntegers {
             let exceptions = try reader.count(upTo: count, "the number of exceptions")
             if exceptions > 0 {
                 let depth = IntegerStream.deepest
-                positions = try IntegerStream.array(try reader.section(), count: exceptions, depth: depth)
-                residuals = try IntegerStream.array(try reader.section(), count: exceptions, depth: depth)
+                positions = try IntegerStream.array(try reader.stream(), count: exceptions, depth: depth)
+                residuals = try IntegerStream.array(try reader.stream(), count: exceptions, depth: depth)
                 guard positions.allSatisfy({ $0 >= 0 && $0 < Int64(count) }) else {
                     throw corrupt("an exception beyond the stream")
                 }

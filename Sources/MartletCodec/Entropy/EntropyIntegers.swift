@@ -17,15 +17,17 @@ enum EntropyIntegers {
 
     // MARK: Encoding
 
-    /// Appends the encoding, or returns `false` when the values do not suit it.
+    /// Appends the encoding, or returns `false` when the values do not suit it or it would surely be longer than `limit`.
     static func encode(
-        _ values: UnsafePointer<Int64>, count: Int, effort: Effort, into output: inout MutableBuffer
+        _ values: UnsafePointer<Int64>, count: Int, effort: Effort, limit: Int, into output: inout MutableBuffer
     ) throws(MartletError) -> Bool {
         guard count >= 128 else { return false }
         let scaled = Scratch<UInt64>(count: count)
         let scale = PackedIntegers.Scale.measure(values, count: count, into: scaled.pointer)
         let magnitudes = Scratch<UInt64>(count: count)
-        guard let plan = choose(scaled.pointer, count, effort, magnitudes.pointer) else { return false }
+        guard let (plan, estimate) = choose(scaled.pointer, count, effort, magnitudes.pointer),
+            estimate * 0.92 < Double(limit)
+        else { return false }
 
         let pageBits = pageBits(effort)
         let pageLength = 1 << pageBits
@@ -83,14 +85,14 @@ enum EntropyIntegers {
             var section = MutableBuffer(capacity: 64)
             try IntegerStream.encode(
                 numbers.pointer, count: list.count, effort: .hot, trying: [], into: &section)
-            output.append(section: section)
+            output.append(stream: section)
         }
     }
 
-    /// The plan of the least estimated length, from four stretches of the values.
+    /// The plan of the least estimated length, from four stretches of the values, and that length in bytes.
     private static func choose(
         _ values: UnsafePointer<UInt64>, _ count: Int, _ effort: Effort, _ scratch: UnsafeMutablePointer<UInt64>
-    ) -> ResidualPlan? {
+    ) -> (plan: ResidualPlan, bytes: Double)? {
         let stretch = min(effort == .cold ? 4096 : 2048, count)
         let stretches = min(4, count / stretch)
         var best: (plan: ResidualPlan, cost: Double)?
@@ -116,6 +118,6 @@ enum EntropyIntegers {
             }
             if cost < best?.cost ?? .infinity { best = (plan, cost) }
         }
-        return best?.plan
+        return best.map { ($0.plan, $0.cost / 8 * Double(count) / Double(stretches * stretch)) }
     }
 }

@@ -38,23 +38,27 @@ enum RangeCoder {
         var written = rows * lanes
         let states = Scratch<UInt32>(count: lanes)
         states.pointer.update(repeating: lowest, count: lanes)
-        tables.frequencies.withUnsafeBufferPointer { frequencies in
-            tables.starts.withUnsafeBufferPointer { starts in
-                let bits = UInt32(tables.bits)
-                var position = rows * lanes
-                while position > 0 {
+        let bits = UInt32(tables.bits)
+        let symbolCount = tables.symbolCount
+        let entries = zip(tables.frequencies, tables.starts).map { UInt64($0) | UInt64($1) << 32 }
+        entries.withUnsafeBufferPointer { entries in
+            var position = rows * lanes
+            while position > 0 {
+                for lane in stride(from: lanes &- 1, through: 0, by: -1) {
                     position &-= 1
-                    let lane = position % lanes
-                    let entry = Int(contexts.pointer[position]) &* tables.symbolCount &+ Int(ordered.pointer[position])
-                    let frequency = frequencies[entry]
+                    let entry = entries[
+                        Int(contexts.pointer[position]) &* symbolCount &+ Int(ordered.pointer[position])]
+                    let frequency = UInt32(truncatingIfNeeded: entry)
                     var state = states.pointer[lane]
                     if state >= frequency &<< (32 &- bits) {
                         written &-= 1
                         words.pointer[written] = UInt16(truncatingIfNeeded: state)
                         state &>>= 16
                     }
-                    let (quotient, rest) = state.quotientAndRemainder(dividingBy: frequency)
-                    states.pointer[lane] = quotient &<< bits &+ rest &+ starts[entry]
+                    let quotient = state / frequency
+                    states.pointer[lane] =
+                        quotient &<< bits &+ (state &- quotient &* frequency)
+                        &+ UInt32(truncatingIfNeeded: entry &>> 32)
                 }
             }
         }

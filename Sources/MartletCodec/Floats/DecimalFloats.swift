@@ -41,7 +41,7 @@ enum DecimalFloats {
             for index in 0..<exceptions { wide.pointer[index] = Int64(positions.pointer[index]) }
             var section = MutableBuffer(capacity: 64)
             try IntegerStream.encode(wide.pointer, count: exceptions, effort: effort, trying: [], into: &section)
-            output.append(section: section)
+            output.append(stream: section)
             for index in 0..<exceptions {
                 output.append(values[Int(positions.pointer[index])].bitPattern.littleEndian)
             }
@@ -108,7 +108,7 @@ enum DecimalFloats {
             power = powers[exponent]
             exceptions = try reader.count(upTo: count, "the number of exceptions")
             if exceptions > 0 {
-                positions = try IntegerStream.array(try reader.section(), count: exceptions, depth: 3)
+                positions = try IntegerStream.array(try reader.stream(), count: exceptions, depth: 3)
                 patterns = try reader.take(exceptions * 8).baseAddress ?? reader.end
                 guard positions.allSatisfy({ $0 >= 0 && $0 < Int64(count) }) else {
                     throw corrupt("an exception beyond the block")

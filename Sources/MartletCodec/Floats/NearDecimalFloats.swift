@@ -23,7 +23,7 @@ enum NearDecimalFloats {
         output.append(UInt8(exponent))
         var section = MutableBuffer(capacity: count)
         try IntegerStream.encode(misses.pointer, count: count, effort: effort, trying: .entropy, into: &section)
-        output.append(section: section)
+        output.append(stream: section)
         try IntegerStream.encode(integers.pointer, count: count, effort: effort, trying: .entropy, into: &output)
         return true
     }
@@ -60,7 +60,7 @@ enum NearDecimalFloats {
             let exponent = Int(try reader.byte())
             guard exponent <= DecimalFloats.highestExponent else { throw corrupt("a decimal exponent of \(exponent)") }
             power = DecimalFloats.powers[exponent]
-            misses = try IntegerDecoder(try reader.section(), count: count)
+            misses = try IntegerDecoder(try reader.stream(), count: count)
             integers = try IntegerDecoder(reader.rest, count: count)
         }
 

@@ -22,7 +22,7 @@ enum SplitFloats {
         try IntegerStream.encode(
             upper.pointer, count: count, effort: effort, trying: [.runs, .dictionary, .entropy],
             into: &section)
-        output.append(section: section)
+        output.append(stream: section)
         try IntegerStream.encode(lower.pointer, count: count, effort: effort, trying: [], into: &output)
     }
 
@@ -62,7 +62,7 @@ enum SplitFloats {
             let cut = try reader.byte()
             guard (48...63).contains(cut) else { throw corrupt("a cut of doubles at bit \(cut)") }
             self.cut = UInt64(cut)
-            upper = try IntegerDecoder(try reader.section(), count: count)
+            upper = try IntegerDecoder(try reader.stream(), count: count)
             lower = try IntegerDecoder(reader.rest, count: count, depth: 4)
         }
 

@@ -59,12 +59,14 @@ enum DictionaryIntegers {
         }
     }
 
-    /// Whether a sample suggests that few values are distinct.
+    /// Whether a sample suggests that few values are distinct, and far enough apart that numbering them helps.
     static func isPromising(_ values: UnsafePointer<Int64>, _ count: Int) -> Bool {
         guard count >= 64 else { return false }
         var sample: [Int64] = []
         for step in 0..<256 where step * count / 256 < count { sample.append(values[step * count / 256]) }
         sample.sort()
+        let range = sample[sample.count - 1].subtractingReportingOverflow(sample[0])
+        guard range.overflow || range.partialValue >= 16 * 4096 else { return false }
         var distinct = 1
         for index in 1..<sample.count where sample[index] != sample[index - 1] { distinct += 1 }
         return distinct <= sample.count * 3 / 4
@@ -77,7 +79,7 @@ enum DictionaryIntegers {
         var section = MutableBuffer(capacity: 64)
         try IntegerStream.encode(
             table.values.pointer, count: table.count, effort: effort, trying: [], into: &section)
-        output.append(section: section)
+        output.append(stream: section)
         try IntegerStream.encode(table.indices.pointer, count: count, effort: effort, trying: .entropy, into: &output)
     }
 
@@ -88,7 +90,7 @@ enum DictionaryIntegers {
         init(_ reader: inout ByteReader, count: Int, depth: Int) throws(MartletError) {
             let entries = try reader.count(upTo: count, "the size of a dictionary")
             guard entries > 0 else { throw corrupt("a dictionary of no values") }
-            values = try IntegerStream.array(try reader.section(), count: entries, depth: depth + 1)
+            values = try IntegerStream.array(try reader.stream(), count: entries, depth: depth + 1)
             indices = try IntegerDecoder(reader.rest, count: count, depth: depth + 1)
         }
 

@@ -99,7 +99,8 @@ enum IntegerStream {
         }
         if attempts.contains(.entropy) && effort != .hot && best.length > 64 {
             output.append(Kind.entropy.rawValue)
-            if try EntropyIntegers.encode(values, count: count, effort: effort, into: &output) {
+            let limit = effort == .sealed ? best.length * 10 / 11 : best.length
+            if try EntropyIntegers.encode(values, count: count, effort: effort, limit: limit, into: &output) {
                 // It decodes at about half the speed of packed integers.
                 best.settle(&output, handicap: effort == .sealed ? 1.1 : 1)
             } else {

@@ -129,8 +129,9 @@ extension PackedIntegers {
         let median = medianStep(values, count: count)
         var best: (mode: Mode, step: Int64) = (.reference, 0)
         var bestCost = Int.max
-        var candidates: [(mode: Mode, step: Int64)] = [(.reference, 0), (.delta, 0), (.deltaOfDelta, median)]
+        var candidates: [(mode: Mode, step: Int64)] = [(.reference, 0), (.delta, 0)]
         if median != 0 { candidates.append((.delta, median)) }
+        candidates.append((.deltaOfDelta, median))
         for candidate in candidates {
             var cost = 0
             for vector in samples {

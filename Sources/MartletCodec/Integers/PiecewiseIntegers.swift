@@ -45,7 +45,7 @@ enum PiecewiseIntegers {
         for (list, count) in lists {
             var section = MutableBuffer(capacity: 64)
             try IntegerStream.encode(list, count: count, effort: effort, trying: .entropy, into: &section)
-            output.append(section: section)
+            output.append(stream: section)
         }
         try IntegerStream.encode(
             residuals.pointer, count: count, effort: effort, trying: [.runs, .dictionary, .entropy], into: &output)
@@ -141,10 +141,10 @@ enum PiecewiseIntegers {
             let pieces = try reader.count(upTo: count, "the number of pieces")
             guard pieces > 0 else { throw corrupt("no pieces") }
             var starts = [try reader.signedVarint()]
-            lengths = try IntegerStream.array(try reader.section(), count: pieces, depth: depth + 1)
+            lengths = try IntegerStream.array(try reader.stream(), count: pieces, depth: depth + 1)
             try IntegerStream.checkLengths(lengths, sum: count)
-            starts += try IntegerStream.array(try reader.section(), count: pieces - 1, depth: depth + 1)
-            steps = try IntegerStream.array(try reader.section(), count: pieces, depth: depth + 1)
+            starts += try IntegerStream.array(try reader.stream(), count: pieces - 1, depth: depth + 1)
+            steps = try IntegerStream.array(try reader.stream(), count: pieces, depth: depth + 1)
             var expected: Int64 = 0
             for piece in 0..<pieces {
                 starts[piece] = starts[piece] &+ expected
@@ -163,9 +163,12 @@ enum PiecewiseIntegers {
                 let to = min(end, range.upperBound)
                 if from < to {
                     let step = steps[piece]
-                    let start = starts[piece] &+ Int64(from - position) &* step
+                    var predicted = starts[piece] &+ Int64(from - position) &* step
                     let target = output + (from - range.lowerBound)
-                    for index in 0..<(to - from) { target[index] = target[index] &+ start &+ Int64(index) &* step }
+                    for index in 0..<(to - from) {
+                        target[index] = target[index] &+ predicted
+                        predicted = predicted &+ step
+                    }
                 }
                 position = end
                 if position >= range.upperBound { return }

@@ -30,7 +30,7 @@ enum RunLengthIntegers {
         output.append(varint: UInt64(runs))
         var section = MutableBuffer(capacity: 64)
         try IntegerStream.encode(lengths.pointer, count: runs, effort: effort, trying: .entropy, into: &section)
-        output.append(section: section)
+        output.append(stream: section)
         try IntegerStream.encode(
             heads.pointer, count: runs, effort: effort, trying: [.dictionary, .entropy], into: &output)
     }
@@ -41,7 +41,7 @@ enum RunLengthIntegers {
 
         init(_ reader: inout ByteReader, count: Int, depth: Int) throws(MartletError) {
             let runs = try reader.count(upTo: count, "the number of runs")
-            lengths = try IntegerStream.array(try reader.section(), count: runs, depth: depth + 1)
+            lengths = try IntegerStream.array(try reader.stream(), count: runs, depth: depth + 1)
             heads = try IntegerStream.array(reader.rest, count: runs, depth: depth + 1)
             try IntegerStream.checkLengths(lengths, sum: count)
         }

@@ -19,6 +19,11 @@ enum StringStream {
             try encode(indices.pointer, count: count, dictionary: dictionary, effort: effort, into: &output)
             return
         }
+        if let found = DistinctStrings(column, rows, count) {
+            try encode(
+                found.indices.pointer, count: count, dictionary: found.dictionary(), effort: effort, into: &output)
+            return
+        }
         output.append(Kind.plain.rawValue)
         let offsets = column.offsets!.pointer(to: Int32.self)
         guard let rows else {
@@ -71,7 +76,8 @@ enum StringStream {
         try TextSection.encode(
             UnsafeRawPointer(text.base), offsets: offsets.pointer, count: kept.count, effort: effort, into: &entries)
         output.append(section: entries)
-        try IntegerStream.encode(wide.pointer, count: count, effort: effort, into: &output)
+        try IntegerStream.encode(
+            wide.pointer, count: count, effort: effort, trying: [.runs, .periodic, .entropy], into: &output)
     }
 
     /// What a stream holds for the values of a range.

@@ -2,11 +2,19 @@ import MartletModel
 
 /// A list of byte strings inside a block: an integer stream of lengths, then the bytes, compressed where it pays.
 ///
+/// Where neighbours begin alike, as sorted tag values do, the strings are front-coded first: a second stream says how
+/// many bytes each shares with the one before, and only the others are kept.
+///
 /// Compressed bytes expand at most `expansionLimit` times, so that damaged bytes cannot ask for absurd memory; the
 /// encoder falls back to LZ4, whose expansion is bounded by its format, or to raw bytes.
 enum TextSection {
     static let expansionLimit = 1024
     private static let raw: UInt8 = 0
+
+    private static let frontCoded: UInt8 = 0x80
+
+    /// The most bytes that front-coded strings may have together.
+    private static func frontCodedLimit(_ stored: Int, _ count: Int) -> Int { 16 * stored + 256 * count }
 
     /// Appends `count` strings, string `i` being the bytes `offsets[i] ..< offsets[i + 1]` of `bytes`.
     static func encode(
@@ -15,12 +23,60 @@ enum TextSection {
     ) throws(MartletError) {
         let lengths = Scratch<Int64>(count: count)
         for index in 0..<count { lengths.pointer[index] = Int64(offsets[index + 1] - offsets[index]) }
-        var head = MutableBuffer(capacity: 64)
-        try IntegerStream.encode(lengths.pointer, count: count, effort: effort, into: &head)
-        output.append(section: head)
         let first = count > 0 ? Int(offsets[0]) : 0
         let total = count > 0 ? Int(offsets[count]) - first : 0
-        let text = UnsafeRawBufferPointer(start: bytes + first, count: total)
+        let shared = Scratch<Int64>(count: count)
+        let saved = sharedPrefixes(bytes, offsets, count, into: shared.pointer)
+        let isFrontCoded = saved > total / 3 && total <= frontCodedLimit(total - saved, count)
+        output.append(isFrontCoded ? frontCoded : 0)
+        var head = MutableBuffer(capacity: 64)
+        try IntegerStream.encode(
+            lengths.pointer, count: count, effort: effort, trying: [.runs, .entropy], into: &head)
+        output.append(stream: head)
+        guard isFrontCoded else {
+            try encode(UnsafeRawBufferPointer(start: bytes + first, count: total), effort, into: &output)
+            return
+        }
+        var prefixes = MutableBuffer(capacity: 64)
+        try IntegerStream.encode(
+            shared.pointer, count: count, effort: effort, trying: [.runs, .entropy], into: &prefixes)
+        output.append(stream: prefixes)
+        var suffixes = MutableBuffer(capacity: total - saved)
+        for index in 0..<count {
+            let start = Int(offsets[index]) + Int(shared.pointer[index])
+            suffixes.append(UnsafeRawBufferPointer(start: bytes + start, count: Int(offsets[index + 1]) - start))
+        }
+        try encode(suffixes.bytes, effort, into: &output)
+    }
+
+    /// How many bytes each string shares with the one before; returns their sum.
+    private static func sharedPrefixes(
+        _ bytes: UnsafeRawPointer, _ offsets: UnsafePointer<Int32>, _ count: Int,
+        into shared: UnsafeMutablePointer<Int64>
+    ) -> Int {
+        guard count > 0 else { return 0 }
+        shared[0] = 0
+        var total = 0
+        for index in 1..<max(count, 1) {
+            let before = bytes + Int(offsets[index - 1])
+            let string = bytes + Int(offsets[index])
+            let limit = Int(min(offsets[index] - offsets[index - 1], offsets[index + 1] - offsets[index]))
+            var length = 0
+            while length < limit
+                && before.load(fromByteOffset: length, as: UInt8.self)
+                    == string.load(fromByteOffset: length, as: UInt8.self)
+            { length += 1 }
+            shared[index] = Int64(length)
+            total += length
+        }
+        return total
+    }
+
+    /// Appends the length of text, a byte for its compression, and the text.
+    private static func encode(
+        _ text: UnsafeRawBufferPointer, _ effort: Effort, into output: inout MutableBuffer
+    ) throws(MartletError) {
+        let total = text.count
         output.append(varint: UInt64(total))
         let start = output.byteCount
         for (method, level) in methods(effort) where total >= 32 {
@@ -47,38 +103,72 @@ enum TextSection {
         _ section: UnsafeRawBufferPointer, count: Int, range: Range<Int>
     ) throws(MartletError) -> (offsets: Buffer, bytes: Buffer) {
         var reader = ByteReader(section)
-        let head = try reader.section()
-        let lengths = Scratch<Int64>(count: count)
-        try IntegerDecoder(head, count: count).decode(0..<count, into: lengths.pointer)
-        let total = try reader.count(upTo: Int(Int32.max), "the length of text")
-        let method = try reader.byte()
-        var before = 0
-        var sum = 0
+        let flags = try reader.byte()
+        guard flags & ~frontCoded == 0 else { throw corrupt("unknown text encoding \(flags)") }
+        let lengths = try IntegerStream.array(try reader.stream(), count: count, depth: 1)
+        let shared = flags == 0 ? [] : try IntegerStream.array(try reader.stream(), count: count, depth: 1)
+        let stored = try reader.count(upTo: Int(Int32.max), "the length of text")
+
+        // Positions in the stored text and in the strings' own, checked against both before anything is read.
         var offsets = MutableBuffer(capacity: (range.count + 1) * 4)
+        var (before, wanted, sum) = (0, 0, 0)
         for index in 0..<count {
-            if index == range.lowerBound { before = sum }
-            if index >= range.lowerBound && index <= range.upperBound { offsets.append(Int32(sum - before)) }
-            let length = lengths.pointer[index]
-            guard length >= 0 && length <= total - sum else { throw corrupt("a string of \(length) bytes") }
-            sum += Int(length)
+            let prefix = shared.isEmpty ? 0 : shared[index]
+            let previous = index > 0 ? lengths[index - 1] : 0
+            guard prefix >= 0 && prefix <= previous && lengths[index] >= prefix && lengths[index] <= Int64(Int32.max),
+                lengths[index] - prefix <= Int64(stored - sum)
+            else { throw corrupt("a string of \(lengths[index]) bytes, \(prefix) of them shared") }
+            if index < range.lowerBound {
+                before += Int(lengths[index] - prefix)
+            } else if index < range.upperBound {
+                offsets.append(Int32(wanted))
+                wanted += Int(lengths[index])
+                guard wanted <= Int(Int32.max) else { throw corrupt("text of more than 2^31 bytes") }
+            }
+            sum += Int(lengths[index] - prefix)
         }
-        guard sum == total else { throw corrupt("strings of \(sum) bytes in a text of \(total)") }
-        if range.lowerBound == count { before = sum }
-        if range.upperBound == count { offsets.append(Int32(sum - before)) }
+        offsets.append(Int32(wanted))
+        guard sum == stored else { throw corrupt("strings of \(sum) bytes in a text of \(stored)") }
+        // A prefix may be as long as all bytes kept so far, so that n strings may expand their text n times.
+        guard shared.isEmpty || wanted <= frontCodedLimit(stored, count) else {
+            throw corrupt("text that expands beyond the limit")
+        }
+        let text = try decodeText(&reader, stored)
         let finished = offsets.finish()
-        let wanted = Int(finished.pointer(to: Int32.self)[range.count])
-        if method == raw {
-            let text = try reader.take(total)
-            let slice = UnsafeRawBufferPointer(rebasing: text[before..<(before + wanted)])
+        if shared.isEmpty {
+            if wanted == stored { return (finished, text) }
+            let slice = UnsafeRawBufferPointer(rebasing: text.bytes[before..<(before + wanted)])
             return (finished, Buffer(copying: slice))
         }
+        return (finished, joined(text, lengths, shared, range, wanted))
+    }
+
+    /// Puts front-coded strings together again. Lengths and prefixes have been checked.
+    private static func joined(
+        _ text: Buffer, _ lengths: [Int64], _ shared: [Int64], _ range: Range<Int>, _ wanted: Int
+    ) -> Buffer {
+        var strings = MutableBuffer(capacity: wanted)
+        var current = MutableBuffer(capacity: 64)
+        var next = 0
+        for index in 0..<range.upperBound {
+            current.byteCount = Int(shared[index])
+            let suffix = Int(lengths[index] - shared[index])
+            current.append(UnsafeRawBufferPointer(start: text.baseAddress + next, count: suffix))
+            next += suffix
+            if index >= range.lowerBound { strings.append(current.bytes) }
+        }
+        return strings.finish()
+    }
+
+    private static func decodeText(_ reader: inout ByteReader, _ length: Int) throws(MartletError) -> Buffer {
+        let method = try reader.byte()
+        if method == raw { return Buffer(copying: try reader.take(length)) }
         guard let method = Compression.Method(rawValue: method) else { throw corrupt("unknown compression \(method)") }
-        guard total / expansionLimit <= reader.remaining else { throw corrupt("text that expands beyond the limit") }
-        var text = MutableBuffer(capacity: total)
+        guard length / expansionLimit <= reader.remaining else { throw corrupt("text that expands beyond the limit") }
+        var text = MutableBuffer(capacity: length)
         try Compression.decompress(
-            reader.rest, method: method, into: UnsafeMutableRawBufferPointer(start: text.base, count: total))
-        text.byteCount = total
-        if before == 0 && wanted == total { return (finished, text.finish()) }
-        return (finished, Buffer(copying: UnsafeRawBufferPointer(rebasing: text.bytes[before..<(before + wanted)])))
+            reader.rest, method: method, into: UnsafeMutableRawBufferPointer(start: text.base, count: length))
+        text.byteCount = length
+        return text.finish()
     }
 }
