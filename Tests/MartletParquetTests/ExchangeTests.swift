@@ -22,7 +22,7 @@ enum Exchange {
     static var outgoing: String? { directory("MARTLET_PARQUET_OUT") }
     static var incoming: String? { directory("MARTLET_PARQUET_IN") }
 
-    static func write(_ text: String, to path: String) throws {
+    static func write(_ text: String, to path: String) throws(MartletError) {
         let files = POSIXFileSystem()
         let file = try files.open(path, .create)
         let buffer = Buffer(Array(text.utf8))
@@ -42,8 +42,8 @@ enum Exchange {
                     options.compression = compression
                     options.pageVersion = page
                     options.encodings = encodings
-                    options.rowGroupRows = 5000
-                    options.pageRows = 700
+                    options.rowGroupRows = 1500
+                    options.pageRows = 300
                     result.append(("\(codec)-\(version)-\(set)", options))
                 }
             }
@@ -63,24 +63,66 @@ struct ExchangeTests {
     func writeSamples() throws {
         let directory = try #require(Exchange.outgoing)
         let files = POSIXFileSystem()
-        for (name, options) in Exchange.variants {
-            for (shape, rows, nulls) in [("nulls", 12_000, 0.1), ("full", 7_000, 0.0), ("empty", 0, 0.0)] {
-                var samples = SampleBatches(seed: 42)
-                samples.nullShare = nulls
+        for (shape, rows, nulls) in [("nulls", 4_000, 0.1), ("full", 2_000, 0.0), ("empty", 0, 0.0)] {
+            var samples = SampleBatches(seed: 42)
+            samples.nullShare = nulls
+            var batches: [RecordBatch] = []
+            for start in stride(from: 0, to: rows, by: 777) {
+                batches.append(try samples.batch(rows: min(777, rows - start)))
+            }
+            try Exchange.write(RoundTrip.dump(batches), to: "\(directory)/\(shape).expected")
+            for (name, options) in Exchange.variants {
                 let sink = FileSink(try files.open("\(directory)/\(name)-\(shape).parquet", .create))
                 let writer = try ParquetWriter(schema: SampleBatches.schema, options: options, to: sink)
-                var text = ""
-                var left = rows
-                while left > 0 {
-                    let batch = try samples.batch(rows: min(left, 1999))
-                    try writer.append(batch)
-                    RowDump.append(batch, to: &text)
-                    left -= batch.rowCount
-                }
-                let summary = try writer.finish()
+                for batch in batches { try writer.append(batch) }
+                #expect(try writer.finish().rowCount == Int64(rows))
                 try sink.synchronize()
-                #expect(summary.rowCount == Int64(rows))
-                try Exchange.write(text, to: "\(directory)/\(name)-\(shape).expected")
+            }
+        }
+        try writeLarge(directory)
+    }
+
+    /// Many rows of few columns, with the default options: several row groups, many pages.
+    private func writeLarge(_ directory: String) throws {
+        let schema = [
+            ColumnDescription("time", .timestamp, .time), ColumnDescription("host", .string, .tag),
+            ColumnDescription("value", .int64, .field),
+        ]
+        var options = ParquetWriterOptions()
+        options.rowGroupRows = 100_000
+        let sink = FileSink(try POSIXFileSystem().open("\(directory)/large.parquet", .create))
+        let writer = try ParquetWriter(schema: schema, options: options, to: sink)
+        let hosts = StringDictionary((0..<100).map { "host-\($0)" })
+        for start in stride(from: 0, to: 300_000, by: 10_000) {
+            let times = (start..<start + 10_000).map { 1_700_000_000_000_000_000 + Int64($0) * 1_000_000 }
+            let batch = RecordBatch(
+                schema: schema,
+                columns: [
+                    Column(.timestamp, unsafeElements: times),
+                    Column(indices: (start..<start + 10_000).map { UInt32($0 % 100) }, dictionary: hosts),
+                    Column(.int64, unsafeElements: (start..<start + 10_000).map { Int64($0) * 7 }),
+                ], rowCount: 10_000)
+            try writer.append(batch)
+        }
+        _ = try writer.finish()
+        try sink.synchronize()
+    }
+
+    @Test("Files of other writers are read", .enabled(if: Exchange.incoming != nil))
+    func readForeign() throws {
+        let directory = try #require(Exchange.incoming)
+        let files = POSIXFileSystem()
+        for name in try files.list(directory).sorted() where name.hasSuffix(".parquet") {
+            let path = "\(directory)/\(name)"
+            do throws(MartletError) {
+                var options = ParquetReaderOptions()
+                options.batchRows = 1000
+                let reader = try ParquetReader(try files.open(path, .read), path: name, options: options)
+                var text = ""
+                while let batch = try reader.next() { RowDump.append(batch, to: &text) }
+                try Exchange.write(text, to: path + ".rows")
+            } catch {
+                try Exchange.write("\(error)", to: path + ".error")
             }
         }
     }

@@ -1,3 +1,4 @@
+import MartletCodec
 import MartletModel
 
 /// Where a writer's bytes go: bytes are appended, never changed. A file is one; an upload to an object store another.
@@ -8,12 +9,13 @@ package protocol ByteSink: AnyObject {
     func write(_ bytes: UnsafeRawBufferPointer) throws(MartletError)
 }
 
-/// A sink that appends to a file from its start through a buffer. One writer at a time.
+/// A sink that appends to a file from its start through a buffer, and sums up what passes. One writer at a time.
 package final class FileSink: ByteSink {
     private let file: any File
     private var pending: MutableBuffer
     private var written: Int64 = 0
     private let bufferSize: Int
+    private var checksum: UInt32 = 0
 
     /// A sink for an empty file.
     package init(_ file: any File, bufferSize: Int = 256 << 10) {
@@ -24,7 +26,11 @@ package final class FileSink: ByteSink {
 
     package var byteCount: Int64 { written + Int64(pending.byteCount) }
 
+    /// The CRC32C of all bytes accepted so far.
+    package var crc32c: UInt32 { checksum }
+
     package func write(_ bytes: UnsafeRawBufferPointer) throws(MartletError) {
+        checksum = CRC32C.checksum(bytes, seed: checksum)
         if pending.byteCount + bytes.count > bufferSize { try flush() }
         if bytes.count >= bufferSize {
             try file.write(bytes, at: written)
