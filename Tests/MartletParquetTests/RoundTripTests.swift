@@ -147,6 +147,16 @@ struct RoundTripTests {
         #expect(try writer.finish().rowGroupCount >= 3)
     }
 
+    @Test("Columns of any name keep their role")
+    func names() throws {
+        let names = ["a b", "new\nline", "back\\slash", "\u{300}mark", "", " ", "é", "\r\n"]
+        let schema = names.map { ColumnDescription($0, .string, .tag) }
+        let columns = names.map { _ in Column.nulls(.string, count: 2) }
+        let batch = RecordBatch(schema: schema, columns: columns, rowCount: 2)
+        let (bytes, _) = try RoundTrip.write([batch], schema: schema)
+        #expect(try RoundTrip.read(bytes).schema == schema)
+    }
+
     @Test("What can't be written is refused with the column's name")
     func refusals() throws {
         func refusal(_ schema: [ColumnDescription], _ code: MartletError.Code, _ word: String) {

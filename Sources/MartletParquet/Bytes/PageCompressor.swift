@@ -70,6 +70,18 @@ final class PageCompressor {
     }
 }
 
+/// What writing pages needs beside the values: one compressor and room for one page, shared by the columns of a file and
+/// by files that one thread writes side by side.
+final class PageWorkspace {
+    let compressor: PageCompressor
+    /// The page's values, and its levels where these are compressed too.
+    var body = MutableBuffer(capacity: 0)
+    /// The page as it is written.
+    var packed = MutableBuffer(capacity: 0)
+
+    init(_ compression: ParquetCompression) throws(MartletError) { compressor = try PageCompressor(compression) }
+}
+
 /// Decompresses pages, whose uncompressed size their header gives, with one context.
 ///
 /// Invariant: `context` is `nil` or a valid zstd context owned by this object.

@@ -50,7 +50,7 @@ extension SchemaElement {
 enum SchemaNote {
     static let key = "martlet.schema"
 
-    private static func name(_ role: ColumnRole) -> String {
+    static func name(_ role: ColumnRole) -> String {
         switch role {
         case .time: "time"
         case .tag: "tag"
@@ -61,56 +61,48 @@ enum SchemaNote {
     }
 
     static func encode(_ schema: [ColumnDescription]) -> String {
-        schema.map { column in
-            let escaped = column.name.flatMap { character -> String in
-                switch character {
-                case "\\": "\\\\"
-                case "\n": "\\n"
-                case "\r": "\\r"
-                case "\r\n": "\\r\\n"
-                default: String(character)
+        var lines: [String] = []
+        for column in schema {
+            var line = "\(name(column.role)) \(column.type.name) "
+            for scalar in column.name.unicodeScalars {
+                switch scalar {
+                case "\\": line += "\\\\"
+                case "\n": line += "\\n"
+                default: line.unicodeScalars.append(scalar)
                 }
             }
-            return "\(name(column.role)) \(column.type.name) \(String(escaped))"
-        }.joined(separator: "\n")
+            lines.append(line)
+        }
+        return lines.joined(separator: "\n")
     }
 
     /// The roles by column name; what is not understood is left out, since the note is a hint.
     static func roles(_ text: String) -> [String: ColumnRole] {
         var result: [String: ColumnRole] = [:]
-        for line in text.split(separator: "\n") {
-            let parts = line.split(separator: " ", maxSplits: 2)
-            guard parts.count == 3 else { continue }
-            let role: ColumnRole? =
-                switch parts[0] {
-                case "time": .time
-                case "tag": .tag
-                case "field": .field
-                case "value": .value
-                default: nil
-                }
-            if let role { result[unescape(parts[2])] = role }
+        // Bytes, not characters: a name may begin with a combining mark.
+        for line in Array(text.utf8).split(separator: UInt8(ascii: "\n")) {
+            let parts = line.split(separator: UInt8(ascii: " "), maxSplits: 2, omittingEmptySubsequences: false)
+            guard parts.count == 3, let name = unescape(parts[2]) else { continue }
+            for role in [ColumnRole.time, .tag, .field, .value] where parts[0].elementsEqual(Self.name(role).utf8) {
+                result[name] = role
+            }
         }
         return result
     }
 
-    private static func unescape(_ text: Substring) -> String {
-        var result = ""
+    private static func unescape(_ text: ArraySlice<UInt8>) -> String? {
+        var result: [UInt8] = []
         var escaped = false
-        for character in text {
+        for byte in text {
             if escaped {
-                switch character {
-                case "n": result.append("\n")
-                case "r": result.append("\r")
-                default: result.append(character)
-                }
+                result.append(byte == UInt8(ascii: "n") ? UInt8(ascii: "\n") : byte)
                 escaped = false
-            } else if character == "\\" {
+            } else if byte == UInt8(ascii: "\\") {
                 escaped = true
             } else {
-                result.append(character)
+                result.append(byte)
             }
         }
-        return result
+        return String(validating: result, as: UTF8.self)
     }
 }

@@ -61,8 +61,8 @@ final class BoolChunk: ChunkBuffer {
 
     func bloomFilter(falsePositiveRate: Double) -> SplitBlockBloomFilter? { nil }
 
-    func reset() {
-        levels.reset()
-        values.byteCount = 0
+    func reset(keepingCapacity: Bool) {
+        levels.reset(keepingCapacity: keepingCapacity)
+        values.clear(keepingCapacity: keepingCapacity)
     }
 }

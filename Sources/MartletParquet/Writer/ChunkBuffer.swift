@@ -57,6 +57,6 @@ protocol ChunkBuffer: AnyObject {
     var distinctCount: Int? { get }
     /// A filter of all values, or `nil` where the type has none.
     func bloomFilter(falsePositiveRate: Double) -> SplitBlockBloomFilter?
-    /// Forgets everything, keeping the memory.
-    func reset()
+    /// Forgets everything, and gives back the memory unless told to keep it for more.
+    func reset(keepingCapacity: Bool)
 }

@@ -6,18 +6,16 @@ final class ColumnWriter {
     let element: SchemaElement
     let chunk: any ChunkBuffer
     private let options: ParquetWriterOptions
-    private let compressor: PageCompressor
+    private let workspace: PageWorkspace
     private let hasBloomFilter: Bool
-    private var body = MutableBuffer(capacity: 0)
-    private var packed = MutableBuffer(capacity: 0)
 
     /// - Throws: `.unsupported` for a type that Parquet cannot hold, naming the column.
     init(
-        _ description: ColumnDescription, options: ParquetWriterOptions, compressor: PageCompressor
+        _ description: ColumnDescription, options: ParquetWriterOptions, workspace: PageWorkspace
     ) throws(MartletError) {
         self.description = description
         self.options = options
-        self.compressor = compressor
+        self.workspace = workspace
         element = try SchemaElement.column(description, timestampUnit: options.timestampUnit)
         switch description.type {
         case .timestamp:
@@ -47,14 +45,14 @@ final class ColumnWriter {
     }
 
     /// Writes the rows that the chunk holds, and forgets them.
-    func flush(to sink: any ByteSink) throws(MartletError) -> WrittenChunk {
+    func flush(to sink: any ByteSink, keepingCapacity: Bool) throws(MartletError) -> WrittenChunk {
         let chooser = EncodingChooser(
-            allowed: options.encodings, dictionaryBytes: options.dictionaryBytes, compressor: compressor)
+            allowed: options.encodings, dictionaryBytes: options.dictionaryBytes, compressor: workspace.compressor)
         let encoding = try chunk.chooseEncoding(chooser)
         var metadata = ColumnMetadata()
         metadata.typeNumber = element.type?.rawValue ?? -1
         metadata.path = [element.name]
-        metadata.codecNumber = compressor.compression.codec.rawValue
+        metadata.codecNumber = workspace.compressor.compression.codec.rawValue
         metadata.valueCount = Int64(chunk.levels.rowCount)
         let start = sink.byteCount
         if encoding == .dictionary {
@@ -83,7 +81,7 @@ final class ColumnWriter {
             result.columnIndex = pages.columnIndex.map { ThriftWriter.encode($0) }
             result.offsetIndex = ThriftWriter.encode(OffsetIndex(pages: pages.locations))
         }
-        chunk.reset()
+        chunk.reset(keepingCapacity: keepingCapacity)
         return result
     }
 
@@ -112,14 +110,14 @@ final class ColumnWriter {
     private func writeDictionaryPage(
         to sink: any ByteSink, _ metadata: inout ColumnMetadata
     ) throws(MartletError) {
-        body.byteCount = 0
-        packed.byteCount = 0
+        workspace.body.byteCount = 0
+        workspace.packed.byteCount = 0
         var header = PageHeader()
         header.type = .dictionary
         header.encodingNumber = ParquetEncoding.plain.rawValue
-        header.valueCount = Int32(chunk.encodeDictionary(into: &body))
-        try compressor.compress(body.bytes, into: &packed)
-        header.uncompressedSize = Int32(body.byteCount)
+        header.valueCount = Int32(chunk.encodeDictionary(into: &workspace.body))
+        try workspace.compressor.compress(workspace.body.bytes, into: &workspace.packed)
+        header.uncompressedSize = Int32(workspace.body.byteCount)
         try write(header, to: sink, &metadata)
     }
 
@@ -127,8 +125,8 @@ final class ColumnWriter {
         rows: Range<Int>, values: Range<Int>, _ encoding: ChunkEncoding, to sink: any ByteSink,
         _ metadata: inout ColumnMetadata, _ pages: inout PageCollector
     ) throws(MartletError) {
-        body.byteCount = 0
-        packed.byteCount = 0
+        workspace.body.byteCount = 0
+        workspace.packed.byteCount = 0
         let nullCount = rows.count - values.count
         let bounds = chunk.bounds(values)
         var header = PageHeader()
@@ -138,25 +136,25 @@ final class ColumnWriter {
             nullCount: nullCount, distinctCount: nil, limit: options.statisticsBytes)
         if options.pageVersion == .v1 {
             if element.repetition == .optional {
-                body.append(UInt32(0))
-                chunk.levels.encode(rows, validCount: values.count, into: &body)
-                body.base.storeBytes(of: UInt32(body.byteCount - 4).littleEndian, as: UInt32.self)
+                workspace.body.append(UInt32(0))
+                chunk.levels.encode(rows, validCount: values.count, into: &workspace.body)
+                workspace.body.base.storeBytes(of: UInt32(workspace.body.byteCount - 4).littleEndian, as: UInt32.self)
             }
-            chunk.encode(values, encoding, into: &body)
-            try compressor.compress(body.bytes, into: &packed)
-            header.uncompressedSize = try pageSize(body.byteCount)
+            chunk.encode(values, encoding, into: &workspace.body)
+            try workspace.compressor.compress(workspace.body.bytes, into: &workspace.packed)
+            header.uncompressedSize = try pageSize(workspace.body.byteCount)
         } else {
             header.type = .dataV2
             header.version2.nullCount = Int32(nullCount)
             header.version2.rowCount = Int32(rows.count)
-            header.version2.isCompressed = compressor.compression != .none
+            header.version2.isCompressed = workspace.compressor.compression != .none
             if element.repetition == .optional {
-                chunk.levels.encode(rows, validCount: values.count, into: &packed)
+                chunk.levels.encode(rows, validCount: values.count, into: &workspace.packed)
             }
-            header.version2.definitionLevelsByteCount = Int32(packed.byteCount)
-            chunk.encode(values, encoding, into: &body)
-            header.uncompressedSize = try pageSize(packed.byteCount + body.byteCount)
-            try compressor.compress(body.bytes, into: &packed)
+            header.version2.definitionLevelsByteCount = Int32(workspace.packed.byteCount)
+            chunk.encode(values, encoding, into: &workspace.body)
+            header.uncompressedSize = try pageSize(workspace.packed.byteCount + workspace.body.byteCount)
+            try workspace.compressor.compress(workspace.body.bytes, into: &workspace.packed)
         }
         let offset = sink.byteCount
         try write(header, to: sink, &metadata)
@@ -175,18 +173,18 @@ final class ColumnWriter {
         return size
     }
 
-    /// Writes a header and the page in `packed`.
+    /// Writes a header and the page in the workspace.
     private func write(
         _ page: PageHeader, to sink: any ByteSink, _ metadata: inout ColumnMetadata
     ) throws(MartletError) {
         var header = page
-        header.compressedSize = Int32(packed.byteCount)
-        if options.writesChecksums { header.crc = Int32(bitPattern: CRC32.checksum(packed.bytes)) }
+        header.compressedSize = Int32(workspace.packed.byteCount)
+        if options.writesChecksums { header.crc = Int32(bitPattern: CRC32.checksum(workspace.packed.bytes)) }
         let encoded = ThriftWriter.encode(header)
         metadata.totalUncompressedSize += Int64(encoded.byteCount) + Int64(header.uncompressedSize)
         try sink.write(encoded.bytes)
         withExtendedLifetime(encoded) {}
-        try sink.write(packed.bytes)
+        try sink.write(workspace.packed.bytes)
     }
 
     private func writeBloomFilter(to sink: any ByteSink, _ metadata: inout ColumnMetadata) throws(MartletError) {

@@ -57,17 +57,22 @@ final class FixedChunk: ChunkBuffer {
         if case .time(let unit) = kind, unit > 1 { scale(from: start / 8, unit: unit) }
     }
 
-    /// Turns nanoseconds into units, rounding down.
+    /// Turns nanoseconds into units.
     private func scale(from start: Int, unit: Int64) {
         let times = values.base.assumingMemoryBound(to: Int64.self)
         var truncated = 0
         for index in start..<valueCount {
-            let time = times[index]
-            let (quotient, remainder) = time.quotientAndRemainder(dividingBy: unit)
-            truncated &+= remainder != 0 ? 1 : 0
-            times[index] = remainder < 0 ? quotient &- 1 : quotient
+            let units = Self.units(times[index], unit)
+            truncated &+= units &* unit != times[index] ? 1 : 0
+            times[index] = units
         }
         truncatedCount += truncated
+    }
+
+    /// The units in a time, rounded down; up for the very first microsecond of time, whose start 64 bits don't hold.
+    @inline(__always) static func units(_ time: Int64, _ unit: Int64) -> Int64 {
+        let (quotient, remainder) = time.quotientAndRemainder(dividingBy: unit)
+        return remainder < 0 && quotient > Int64.min / unit ? quotient &- 1 : quotient
     }
 
     private var isDouble: Bool { if case .double = kind { true } else { false } }
@@ -194,10 +199,10 @@ final class FixedChunk: ChunkBuffer {
         return filter
     }
 
-    func reset() {
-        levels.reset()
-        values.byteCount = 0
-        indices.byteCount = 0
+    func reset(keepingCapacity: Bool) {
+        levels.reset(keepingCapacity: keepingCapacity)
+        values.clear(keepingCapacity: keepingCapacity)
+        indices.clear(keepingCapacity: keepingCapacity)
         dictionary = nil
     }
 }

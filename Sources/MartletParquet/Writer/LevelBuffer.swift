@@ -11,10 +11,11 @@ struct LevelBuffer: ~Copyable {
 
     var byteCount: Int { bits.byteCount }
 
-    mutating func reset() {
+    mutating func reset(keepingCapacity: Bool) {
         rowCount = 0
         nullCount = 0
-        bits.byteCount = 0
+        bits.clear(keepingCapacity: keepingCapacity)
+        scratch.clear(keepingCapacity: keepingCapacity)
     }
 
     /// Appends the rows `rows` of a column; returns how many of them are null.
@@ -82,5 +83,12 @@ struct LevelBuffer: ~Copyable {
         let levels = scratch.base.assumingMemoryBound(to: UInt32.self)
         for (index, row) in rows.enumerated() { levels[index] = Bitmap.isSet(bits.base, row) ? 1 : 0 }
         HybridRunEncoder.encode(levels, count: rows.count, width: 1, into: &target)
+    }
+}
+
+extension MutableBuffer {
+    /// Forgets the content, and gives back the memory unless told to keep it.
+    mutating func clear(keepingCapacity: Bool) {
+        if keepingCapacity { byteCount = 0 } else { self = MutableBuffer(capacity: 0) }
     }
 }

@@ -35,8 +35,15 @@ package final class ParquetWriter {
     ///
     /// - Throws: `.invalidArgument` for options out of range, no columns, or two columns of one name; `.unsupported` for
     ///   a column that Parquet cannot hold.
-    package init(
+    package convenience init(
         schema: [ColumnDescription], options: ParquetWriterOptions = ParquetWriterOptions(), to sink: any ByteSink
+    ) throws(MartletError) {
+        try self.init(schema: schema, options: options, workspace: PageWorkspace(options.compression), to: sink)
+    }
+
+    /// Begins a file with a workspace that other writers of the same thread use too.
+    init(
+        schema: [ColumnDescription], options: ParquetWriterOptions, workspace: PageWorkspace, to sink: any ByteSink
     ) throws(MartletError) {
         try options.validate()
         guard !schema.isEmpty else { throw MartletError(.invalidArgument, "a Parquet file needs a column") }
@@ -48,9 +55,8 @@ package final class ParquetWriter {
         self.schema = schema
         self.options = options
         self.sink = sink
-        let compressor = try PageCompressor(options.compression)
         var columns: [ColumnWriter] = []
-        for column in schema { columns.append(try ColumnWriter(column, options: options, compressor: compressor)) }
+        for column in schema { columns.append(try ColumnWriter(column, options: options, workspace: workspace)) }
         self.columns = columns
         var root = SchemaElement(name: "schema")
         root.childCount = Int32(schema.count)
@@ -74,6 +80,12 @@ package final class ParquetWriter {
     /// - Throws: `.typeConflict` when the batch's columns are not the schema's or a `.time` column holds a null; what
     ///   the sink throws. A writer that threw must not be used on.
     package func append(_ batch: RecordBatch) throws(MartletError) {
+        try append(batch, rows: 0..<batch.rowCount)
+    }
+
+    /// Appends some rows of a batch; throws as `append(_:)` does.
+    package func append(_ batch: RecordBatch, rows: Range<Int>) throws(MartletError) {
+        precondition(rows.lowerBound >= 0 && rows.upperBound <= batch.rowCount, "rows outside the batch")
         guard !isFinished else { throw MartletError(.closed, "the Parquet file is finished") }
         guard batch.schema.count == schema.count else {
             throw MartletError(
@@ -93,13 +105,15 @@ package final class ParquetWriter {
                     .typeConflict, "the time column '\(writer.description.name)' holds \(column.nullCount) nulls")
             }
         }
-        var row = 0
-        while row < batch.rowCount {
-            let end = min(batch.rowCount, row + Self.sliceRows, row + options.rowGroupRows - bufferedRows)
+        var row = rows.lowerBound
+        while row < rows.upperBound {
+            let end = min(rows.upperBound, row + Self.sliceRows, row + options.rowGroupRows - bufferedRows)
             for (column, writer) in zip(batch.columns, columns) { try writer.chunk.append(column, rows: row..<end) }
             bufferedRows += end - row
             row = end
-            if bufferedRows >= options.rowGroupRows || bufferedBytes >= options.rowGroupBytes { try flush() }
+            if bufferedRows >= options.rowGroupRows || bufferedBytes >= options.rowGroupBytes {
+                try flush(keepingCapacity: true)
+            }
         }
     }
 
@@ -107,7 +121,7 @@ package final class ParquetWriter {
     package func finish() throws(MartletError) -> ParquetFileSummary {
         guard !isFinished else { throw MartletError(.closed, "the Parquet file is finished already") }
         isFinished = true
-        if bufferedRows > 0 { try flush() }
+        try endRowGroup()
         try writePageIndex()
         let footer = ThriftWriter.encode(file)
         try sink.write(footer.bytes)
@@ -118,7 +132,12 @@ package final class ParquetWriter {
             truncatedTimestamps: columns.reduce(0) { $0 + $1.truncatedTimestamps })
     }
 
-    private func flush() throws(MartletError) {
+    /// Writes what is buffered as a row group and gives back its memory.
+    package func endRowGroup() throws(MartletError) {
+        if bufferedRows > 0 { try flush(keepingCapacity: false) }
+    }
+
+    private func flush(keepingCapacity: Bool) throws(MartletError) {
         var group = RowGroupMetadata()
         group.rowCount = Int64(bufferedRows)
         group.fileOffset = sink.byteCount
@@ -126,7 +145,7 @@ package final class ParquetWriter {
         var written: [ColumnWriter.WrittenChunk] = []
         var compressed: Int64 = 0
         for column in columns {
-            let chunk = try column.flush(to: sink)
+            let chunk = try column.flush(to: sink, keepingCapacity: keepingCapacity)
             compressed += chunk.metadata.metadata?.totalCompressedSize ?? 0
             group.totalByteSize += chunk.metadata.metadata?.totalUncompressedSize ?? 0
             group.columns.append(chunk.metadata)

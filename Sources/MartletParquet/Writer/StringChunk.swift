@@ -179,10 +179,10 @@ final class StringChunk: ChunkBuffer {
         return filter
     }
 
-    func reset() {
-        levels.reset()
-        store.reset()
-        indices.byteCount = 0
+    func reset(keepingCapacity: Bool) {
+        levels.reset(keepingCapacity: keepingCapacity)
+        store.reset(keepingCapacity: keepingCapacity)
+        indices.clear(keepingCapacity: keepingCapacity)
         lastDictionary = nil
         lastNumbers = []
         ranks = []

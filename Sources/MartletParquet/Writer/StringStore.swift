@@ -26,10 +26,11 @@ struct StringStore: ~Copyable {
     /// Bytes of all strings.
     var textByteCount: Int { bytes.byteCount }
 
-    mutating func reset() {
-        offsets.byteCount = 4
-        bytes.byteCount = 0
-        hashes.byteCount = 0
+    mutating func reset(keepingCapacity: Bool) {
+        offsets.clear(keepingCapacity: keepingCapacity)
+        offsets.append(UInt32(0))
+        bytes.clear(keepingCapacity: keepingCapacity)
+        hashes.clear(keepingCapacity: keepingCapacity)
         if count > 0 || !isDistinct { slots = [UInt32](repeating: Self.free, count: Self.initialSlots) }
         count = 0
         isDistinct = true

@@ -1,0 +1,131 @@
+import MartletModel
+
+/// How a partitioned export is written.
+package struct PartitionedExportOptions: Sendable {
+    /// How each file is written.
+    package var writer = ParquetWriterOptions()
+    /// The bytes at which a file is finished and the next part begun.
+    package var fileBytes: Int64 = 512 << 20
+    /// The bytes of rows that all open files together may buffer; beyond that the fullest one ends a row group.
+    package var bufferBytes = 64 << 20
+    /// The most files open at once; beyond that the one that was written to longest ago is finished.
+    package var openFiles = 64
+
+    /// The defaults.
+    package init() {}
+}
+
+/// Writes tables as a folder tree `namespace=N/table=T/date=YYYY-MM-DD/part-K.parquet` with a manifest.
+///
+/// Rows may come in any order; the fewest and densest files come of rows in the order of time, for then one file is open at
+/// a time. A part has its name only once it is whole and durable, and the manifest is written last: a folder with a
+/// manifest is complete. Exports into the same directory add parts and a further manifest and never replace anything.
+/// Not safe for use by two threads at once.
+package final class PartitionedExport {
+    private let directory: String
+    private let options: PartitionedExportOptions
+    private let fileSystem: any FileSystem
+    private let workspace: PageWorkspace
+    private var manifest: ExportManifest
+    private var table: TableExport?
+    private var isFinished = false
+
+    /// Begins an export into `directory`, which is made if its parent exists.
+    package init(
+        directory: String, options: PartitionedExportOptions = PartitionedExportOptions(), fileSystem: any FileSystem,
+        clock: any Clock
+    ) throws(MartletError) {
+        guard options.fileBytes >= 1, options.bufferBytes >= 1, options.openFiles >= 1 else {
+            throw MartletError(.invalidArgument, "the limits of an export must be positive")
+        }
+        self.directory = directory
+        self.options = options
+        self.fileSystem = fileSystem
+        workspace = try PageWorkspace(options.writer.compression)
+        manifest = ExportManifest(created: clock.now())
+        if !fileSystem.exists(directory) {
+            try fileSystem.createDirectory(directory)
+            try fileSystem.syncDirectory(Self.parent(of: directory))
+        }
+    }
+
+    private static func parent(of path: String) -> String {
+        let parts = path.split(separator: "/", omittingEmptySubsequences: true).dropLast()
+        let joined = parts.joined(separator: "/")
+        return path.hasPrefix("/") ? "/" + joined : joined.isEmpty ? "." : joined
+    }
+
+    /// Rows of files finished so far, for showing progress.
+    package var finishedRows: Int64 { manifest.rowCount + (table?.files.reduce(0) { $0 + $1.rowCount } ?? 0) }
+
+    /// Begins a table, after finishing the one before it. Its rows are partitioned by the `.time` column, if it has one.
+    package func beginTable(
+        _ name: String, namespace: String, schema: [ColumnDescription]
+    ) throws(MartletError) {
+        guard !isFinished else { throw MartletError(.closed, "the export is finished") }
+        try endTable()
+        var keys = [Self.key("namespace", schema), Self.key("table", schema)]
+        if schema.contains(where: { $0.role == .time }) { keys.append(Self.key("date", schema)) }
+        let description = ExportManifest.Table(
+            namespace: namespace, table: name, columns: schema, partitionKeys: keys)
+        manifest.tables.append(description)
+        table = TableExport(
+            description, directory: directory, options: options, workspace: workspace, fileSystem: fileSystem)
+    }
+
+    /// A key that no column bears, whatever its case: readers would take one for the other.
+    private static func key(_ wanted: String, _ schema: [ColumnDescription]) -> String {
+        var key = wanted
+        while schema.contains(where: { $0.name.lowercased() == key }) { key = "_" + key }
+        return key
+    }
+
+    /// Appends rows to the table that was begun last.
+    ///
+    /// - Throws: `.typeConflict` when the batch doesn't fit the table's schema; what the file system throws. An export
+    ///   that threw can only be cancelled.
+    package func append(_ batch: RecordBatch) throws(MartletError) {
+        guard let table else { throw MartletError(.invalidArgument, "rows before the first table of an export") }
+        try table.append(batch)
+    }
+
+    private func endTable() throws(MartletError) {
+        guard let table else { return }
+        try table.finish()
+        manifest.files += table.files
+        manifest.truncatedTimestamps += table.truncatedTimestamps
+        self.table = nil
+    }
+
+    /// Finishes the last table and writes the manifest: `_manifest.json`, or `_manifest-2.json` and so on where the
+    /// directory has one of an earlier export. The underscore keeps readers of the folder from taking it for data.
+    package func finish() throws(MartletError) -> ExportManifest {
+        guard !isFinished else { throw MartletError(.closed, "the export is finished already") }
+        try endTable()
+        isFinished = true
+        var name = "_manifest.json"
+        var number = 2
+        while fileSystem.exists("\(directory)/\(name)") {
+            name = "_manifest-\(number).json"
+            number += 1
+        }
+        let partial = "\(directory)/.\(name).partial"
+        if fileSystem.exists(partial) { try fileSystem.remove(partial) }
+        let file = try fileSystem.open(partial, .create)
+        let text = Buffer(Array(manifest.json.utf8))
+        try file.write(text.bytes, at: 0)
+        withExtendedLifetime(text) {}
+        try file.sync()
+        try file.close()
+        try fileSystem.rename(partial, to: "\(directory)/\(name)")
+        try fileSystem.syncDirectory(directory)
+        return manifest
+    }
+
+    /// Gives up: removes the files that are not finished. Parts that are finished stay, without a manifest.
+    package func cancel() throws(MartletError) {
+        isFinished = true
+        try table?.cancel()
+        table = nil
+    }
+}
