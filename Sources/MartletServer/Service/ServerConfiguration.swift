@@ -4,6 +4,8 @@ import MartletModel
 public struct ServerConfiguration: Sendable {
     /// The line-protocol port.
     public var lineProtocol = LineProtocolSettings()
+    /// The wire-protocol port.
+    public var wire = WireSettings()
     /// The HTTP port.
     public var http = HTTPSettings()
     /// How long a shutdown waits for connections to finish before it closes them: 10 seconds.
@@ -50,6 +52,25 @@ public struct ServerConfiguration: Sendable {
         public init() {}
     }
 
+    /// Settings of the wire-protocol listener.
+    public struct WireSettings: Sendable {
+        /// Whether the listener is started.
+        public var isEnabled = true
+        /// The address to bind: 127.0.0.1.
+        public var host = "127.0.0.1"
+        /// The port to bind: 9010; 0 lets the system choose.
+        public var port = 9010
+        /// Connections at once: 128.
+        public var maximumConnections = 128
+        /// Threads that run queries: 4.
+        public var queryThreads = 4
+        /// How long a connection may stay silent: 10 minutes.
+        public var idleTimeout: Duration = .seconds(600)
+
+        /// The defaults.
+        public init() {}
+    }
+
     /// Settings of the HTTP listener.
     public struct HTTPSettings: Sendable {
         /// Whether the listener is started.
@@ -84,6 +105,7 @@ public struct ServerConfiguration: Sendable {
     ///   this version has no authentication, so whoever reaches a port may read and write everything.
     public func validate() throws(MartletError) {
         if lineProtocol.isEnabled { try Self.check(lineProtocol.host, lineProtocol.port, "line protocol") }
+        if wire.isEnabled { try Self.check(wire.host, wire.port, "the wire protocol") }
         if http.isEnabled { try Self.check(http.host, http.port, "HTTP") }
         let positive: [(String, Int)] = [
             ("the line length", lineProtocol.maximumLineLength), ("the batch's rows", lineProtocol.maximumBatchRows),
@@ -91,6 +113,7 @@ public struct ServerConfiguration: Sendable {
             ("connections per address", lineProtocol.maximumConnectionsPerAddress),
             ("batches in flight", lineProtocol.maximumBatchesInFlight), ("the read size", lineProtocol.readSize),
             ("the body's bytes", http.maximumBodyBytes), ("query threads", http.queryThreads),
+            ("wire connections", wire.maximumConnections), ("wire query threads", wire.queryThreads),
         ]
         for (name, value) in positive where value <= 0 {
             throw MartletError(.invalidArgument, "the limit of \(name) must be positive, not \(value)")
