@@ -108,7 +108,7 @@ if !engineOnly {
 
         tests("MartletWireTests", ["MartletWire"], resources: [.copy("Golden")]),
         tests("MartletServerTests", ["MartletServer"]),
-        tests("MartletCLITests", ["MartletCLI"], resources: [.copy("Snapshots")]),
+        tests("MartletCLITests", ["MartletCLI", "CZlib", "CZstd"], resources: [.copy("Snapshots")]),
     ]
 }
 

@@ -8,7 +8,7 @@ struct MartletCommand: AsyncParsableCommand {
         commandName: "martlet",
         abstract: "The Martlet time-series engine: daemon and tools in one program.",
         version: "martlet \(Version.current)",
-        subcommands: [QueryCommand.self])
+        subcommands: [QueryCommand.self, ImportCommand.self])
 }
 
 @main

@@ -3,6 +3,9 @@ import MartletWire
 
 /// Which data a command works on.
 struct ConnectionOptions: ParsableArguments {
+    @Option(name: .long, help: "Work on this data directory instead of a running daemon.", completion: .directory)
+    var data: String?
+
     @Option(name: .long, help: "The daemon's address.")
     var host = "127.0.0.1"
 
@@ -20,6 +23,7 @@ struct ConnectionOptions: ParsableArguments {
     ///
     /// - Throws: `CommandFailure` of status `.cannotConnect`.
     func open() async throws -> any StatementTarget {
-        try await DaemonTarget.connect(host: host, port: port)
+        if let data { return try DirectoryTarget.open(data) }
+        return try await DaemonTarget.connect(host: host, port: port)
     }
 }

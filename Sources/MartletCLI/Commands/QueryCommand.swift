@@ -10,7 +10,8 @@ struct QueryCommand: AsyncParsableCommand {
         commandName: "query",
         abstract: "Run SQL, or open an interactive shell.",
         discussion: """
-            Asks a running daemon over its wire port.
+            Asks a running daemon over its wire port, or with --data a directory. A directory is opened read-only, \
+            beside a daemon that may be writing to it; a statement that writes opens it as its one writer.
 
             With no query, statements are read from --file, from a pipe, or typed into the shell.
 
