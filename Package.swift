@@ -104,6 +104,7 @@ if !engineOnly {
             dependencies: [
                 "Martlet", "MartletWire", "MartletServer", "CZlib", "CZstd",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "Logging", package: "swift-log"),
             ], swiftSettings: strict),
 
         tests("MartletWireTests", ["MartletWire"], resources: [.copy("Golden")]),

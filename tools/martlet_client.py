@@ -124,12 +124,6 @@ class _Reader:
         self.take(-self.offset % 8)
 
 
-def encode_error(error):  # for tests of other programs; a client never sends one
-    hint = error.hint or ""
-    return struct.pack("<HBBqqq", error.code, 0, 1 if error.hint else 0, 0, 0, 0) + _string(error.message) + _string(
-        hint) + _string("") + _string("")
-
-
 def _read_error(reader):
     code, kind, flags, first, second, third = reader.unpack("HBBqqq")
     message, hint, text, text2 = reader.string(), reader.string(), reader.string(), reader.string()

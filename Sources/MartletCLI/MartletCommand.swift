@@ -8,7 +8,10 @@ struct MartletCommand: AsyncParsableCommand {
         commandName: "martlet",
         abstract: "The Martlet time-series engine: daemon and tools in one program.",
         version: "martlet \(Version.current)",
-        subcommands: [QueryCommand.self, ImportCommand.self])
+        subcommands: [
+            ServeCommand.self, QueryCommand.self, ImportCommand.self, SendCommand.self, StatusCommand.self,
+            CompactCommand.self,
+        ])
 }
 
 @main

@@ -1,0 +1,249 @@
+import ArgumentParser
+import Foundation
+import Logging
+import Martlet
+import MartletModel
+import MartletServer
+import MartletWire
+import Synchronization
+
+struct ServeCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "serve",
+        abstract: "Run the daemon: line protocol, wire protocol and HTTP over one data directory.",
+        discussion: """
+            SIGTERM or Ctrl-C ends it in good order: what was received is committed and answered first. A port of 0 \
+            lets the system choose, `off` closes a port. Only this machine's own addresses can be bound, because this \
+            version has no authentication.
+
+            Durability: `commit` syncs before each acknowledgement; `interval:MS` syncs every so many milliseconds, and \
+            a power cut loses at most what was acknowledged since; `none` leaves it to the operating system. The end \
+            of the process, however hard, loses nothing in any setting.
+            """)
+
+    @Option(name: .long, help: "The data directory; made if it does not exist.", completion: .directory)
+    var data = "martlet-data"
+
+    @Option(name: .long, help: "The address to bind.")
+    var bind = "127.0.0.1"
+
+    @Option(name: .long, help: "The port of line protocol.")
+    var linePort = "9009"
+
+    @Option(name: .long, help: "The port of the wire protocol.")
+    var wirePort = "9010"
+
+    @Option(name: .long, help: "The port of HTTP.")
+    var httpPort = "8086"
+
+    @Option(name: .long, help: "commit, interval:MS or none.")
+    var durability = "commit"
+
+    @Option(name: .long, help: "The memory of head, caches, merges and queries together, such as 256MiB or 1GiB.")
+    var memory = "256MiB"
+
+    @Option(name: .long, help: "The most series in a namespace; rows of further ones are refused.")
+    var seriesLimit = 1_000_000
+
+    @Option(name: .long, help: "The longest line of line protocol in bytes.")
+    var maxLine = 65_536
+
+    @Option(name: .long, help: "The longest that a query may run in seconds; 0 for no limit.")
+    var queryTimeout = 60.0
+
+    @Option(name: .long, help: "A file to write the process id to; removed at the end.", completion: .file())
+    var pidFile: String?
+
+    @Option(name: .long, help: "How much is logged: debug, info, notice, warning or error.")
+    var logLevel = "info"
+
+    func validate() throws {
+        _ = try configuration()
+        _ = try options()
+        guard Logger.Level(rawValue: logLevel) != nil else {
+            throw ValidationError("--log-level must be debug, info, notice, warning or error, not \(logLevel).")
+        }
+    }
+
+    /// The ports' settings.
+    func configuration() throws -> ServerConfiguration {
+        var configuration = ServerConfiguration()
+        func port(_ text: String, _ option: String) throws -> Int? {
+            if text == "off" { return nil }
+            guard let number = Int(text), (0...65_535).contains(number) else {
+                throw ValidationError("\(option) must be a port, 0 or `off`, not \(text).")
+            }
+            return number
+        }
+        let (line, wire, http) = (
+            try port(linePort, "--line-port"), try port(wirePort, "--wire-port"), try port(httpPort, "--http-port")
+        )
+        configuration.lineProtocol.isEnabled = line != nil
+        configuration.lineProtocol.host = bind
+        configuration.lineProtocol.port = line ?? 0
+        configuration.lineProtocol.maximumLineLength = maxLine
+        configuration.wire.isEnabled = wire != nil
+        configuration.wire.host = bind
+        configuration.wire.port = wire ?? 0
+        configuration.http.isEnabled = http != nil
+        configuration.http.host = bind
+        configuration.http.port = http ?? 0
+        configuration.http.maximumLineLength = maxLine
+        do {
+            try configuration.validate()
+        } catch {
+            throw ValidationError(error.description)
+        }
+        return configuration
+    }
+
+    /// The database's settings.
+    func options() throws -> Database.Options {
+        var options = Database.Options()
+        options.durability = try Self.durability(durability)
+        options.memoryLimit = try Self.bytes(memory)
+        options.seriesLimit = seriesLimit
+        options.queryTimeout = queryTimeout == 0 ? nil : queryTimeout
+        guard options.memoryLimit >= 16 << 20 else { throw ValidationError("--memory must be at least 16MiB.") }
+        guard seriesLimit > 0 else { throw ValidationError("--series-limit must be positive.") }
+        guard queryTimeout >= 0 else { throw ValidationError("--query-timeout must not be negative.") }
+        return options
+    }
+
+    static func durability(_ text: String) throws -> Database.Durability {
+        if text == "commit" { return .commit }
+        if text == "none" { return .none }
+        let parts = text.split(separator: ":")
+        guard parts.count == 2, parts[0] == "interval", let milliseconds = Int(parts[1]), milliseconds > 0 else {
+            throw ValidationError("--durability must be commit, interval:MILLISECONDS or none, not \(text).")
+        }
+        return .interval(milliseconds: milliseconds)
+    }
+
+    /// A size such as `64MiB`, `1G` or `1000000`; k, M and G count in powers of 1,024.
+    static func bytes(_ text: String) throws -> Int {
+        let digits = text.prefix { $0.isNumber }
+        let unit = text.dropFirst(digits.count).lowercased()
+        let shifts = ["": 0, "b": 0, "k": 10, "kib": 10, "m": 20, "mib": 20, "g": 30, "gib": 30]
+        guard let number = Int(digits), let shift = shifts[unit], number < 1 << 32 else {
+            throw ValidationError("--memory must be a size such as 256MiB or 1GiB, not \(text).")
+        }
+        return number << shift
+    }
+
+    func run() async throws {
+        var logger = Logger(label: "martlet") { StreamLogHandler.standardError(label: $0) }
+        logger.logLevel = Logger.Level(rawValue: logLevel) ?? .info
+        // Watched before anything is opened, so that no signal finds the daemon half awake.
+        let stop = StopSignals()
+        let database: Database
+        do throws(MartletError) {
+            database = try Database.open(at: data, options: try databaseOptions())
+        } catch {
+            throw CommandFailure(error, status: .cannotConnect)
+        }
+        let backend = EngineBackend(
+            directory: database.engine, queries: database.queries, memory: database.engine.memory,
+            acknowledgesDurably: durability == "commit")
+        let service = try MartletService(backend: backend, configuration: try configuration(), logger: logger)
+        logger.info(
+            "opened", metadata: ["data": "\(data)", "durability": "\(durability)", "memory": "\(memory)"])
+        do {
+            let addresses = try await service.start()
+            try writeProcessID()
+            logger.info(
+                "ready",
+                metadata: [
+                    "line": "\(addresses.lineProtocol?.port.map(String.init) ?? "off")",
+                    "wire": "\(addresses.wire?.port.map(String.init) ?? "off")",
+                    "http": "\(addresses.http?.port.map(String.init) ?? "off")", "version": "\(Version.current)",
+                ])
+            let signal = await stop.wait()
+            logger.info("stopping", metadata: ["signal": "\(signal)"])
+            await service.shutdown()
+        } catch {
+            await service.shutdown()
+            try database.close()
+            throw error
+        }
+        try database.close()
+        removeProcessID()
+        logger.info("stopped")
+    }
+
+    private func databaseOptions() throws(MartletError) -> Database.Options {
+        do { return try options() } catch { throw MartletError(.invalidArgument, "\(error)") }
+    }
+
+    private func writeProcessID() throws {
+        guard let pidFile else { return }
+        do {
+            try "\(ProcessInfo.processInfo.processIdentifier)\n"
+                .write(toFile: pidFile, atomically: true, encoding: .utf8)
+        } catch {
+            throw CommandFailure("cannot write \(pidFile): \(error.localizedDescription)")
+        }
+    }
+
+    /// Removes the file if it still names this process.
+    private func removeProcessID() {
+        guard let pidFile, let text = try? String(contentsOfFile: pidFile, encoding: .utf8),
+            text == "\(ProcessInfo.processInfo.processIdentifier)\n"
+        else { return }
+        unlink(pidFile)
+    }
+}
+
+/// Waits for SIGTERM or SIGINT. A second signal ends the process at once.
+final class StopSignals: Sendable {
+    private struct State {
+        var received: String?
+        var waiter: CheckedContinuation<String, Never>?
+    }
+
+    // Touched in `init` only, then merely kept alive.
+    nonisolated(unsafe) private let sources: [any DispatchSourceSignal]
+    private let shared: Shared
+
+    private final class Shared: Sendable {
+        let state = Mutex(State())
+
+        func receive(_ name: String) {
+            let (waiter, isSecond) = state.withLock { state in
+                defer {
+                    state.waiter = nil
+                    state.received = name
+                }
+                return (state.waiter, state.received != nil)
+            }
+            if isSecond { exit(ExitStatus.interrupted.rawValue) }
+            waiter?.resume(returning: name)
+        }
+    }
+
+    init() {
+        let shared = Shared()
+        self.shared = shared
+        sources = [(SIGTERM, "SIGTERM"), (SIGINT, "SIGINT")].map { number, name in
+            signal(number, SIG_IGN)
+            let source = DispatchSource.makeSignalSource(signal: number, queue: .global())
+            source.setEventHandler { shared.receive(name) }
+            source.resume()
+            return source
+        }
+    }
+
+    /// Whether a signal has come.
+    var hasCome: Bool { shared.state.withLock { $0.received != nil } }
+
+    /// The name of the signal that came or comes first.
+    func wait() async -> String {
+        await withCheckedContinuation { continuation in
+            let received = shared.state.withLock { state in
+                if state.received == nil { state.waiter = continuation }
+                return state.received
+            }
+            if let received { continuation.resume(returning: received) }
+        }
+    }
+}
