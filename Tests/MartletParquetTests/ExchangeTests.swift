@@ -80,6 +80,38 @@ struct ExchangeTests {
             }
         }
         try writeLarge(directory)
+        try writePartitions(directory + "/export")
+    }
+
+    /// A partitioned export of two tables over three days.
+    private func writePartitions(_ directory: String) throws {
+        let schema = [
+            ColumnDescription("time", .timestamp, .time), ColumnDescription("host", .string, .tag),
+            ColumnDescription("value", .float64, .field), ColumnDescription("total", .uint64, .field),
+        ]
+        let export = try PartitionedExport(
+            directory: directory, fileSystem: POSIXFileSystem(), clock: SystemClock())
+        let hosts = StringDictionary((0..<10).map { "host-\($0)" })
+        for table in ["cpu", "mem/free"] {
+            try export.beginTable(table, namespace: "default", schema: schema)
+            for start in stride(from: 0, to: 25_920, by: 5_000) {
+                let rows = start..<min(start + 5_000, 25_920)
+                let batch = RecordBatch(
+                    schema: schema,
+                    columns: [
+                        Column(
+                            .timestamp,
+                            unsafeElements: rows.map { 1_704_067_200_000_000_000 + Int64($0) * 10_000_000_000 }),
+                        Column(indices: rows.map { UInt32($0 % 10) }, dictionary: hosts),
+                        Column(.float64, unsafeElements: rows.map { Double($0) / 4 }),
+                        Column(.uint64, unsafeElements: rows.map { UInt64($0) }),
+                    ], rowCount: rows.count)
+                try export.append(batch)
+            }
+        }
+        let manifest = try export.finish()
+        #expect(manifest.files.count == 6)
+        #expect(manifest.rowCount == 2 * 25_920)
     }
 
     /// Many rows of few columns, with the default options: several row groups, many pages.

@@ -98,6 +98,7 @@ def check_ours(directory):
         compare(f"polars, {name}", arrow.column_names, columns, [canonical(c) for c in arrow.columns])
         check_structure(path, table, columns)
     check_large(os.path.join(directory, "large.parquet"))
+    check_export(os.path.join(directory, "export"))
     print(f"{len(names)} files of Martlet's read by pyarrow, DuckDB and polars")
 
 
@@ -222,6 +223,96 @@ def check_large(path):
     absent = sum(one(probe.format(path, f"other-{i}"))[0] for i in range(100))
     if present != 0 or absent < 95 * groups:
         fail(f"large: the bloom filter excludes {present} present and {absent} of {100 * groups} absent values")
+
+
+EXPORTED = 25_920  # rows of each of the two tables, 8,640 a day
+
+
+def check_export(directory):
+    with open(os.path.join(directory, "_manifest.json"), encoding="utf-8") as file:
+        manifest = json.load(file)
+    if manifest["rows"] != 2 * EXPORTED or manifest["format"] != "martlet-export":
+        fail(f"export: the manifest names {manifest['rows']} rows")
+    for entry in manifest["files"]:
+        path = os.path.join(directory, entry["path"])
+        with open(path, "rb") as file:
+            data = file.read()
+        if len(data) != entry["bytes"] or f"{crc32c(data):08x}" != entry["crc32c"]:
+            fail(f"export: {entry['path']} is not as the manifest says")
+        times = pq.read_table(path, columns=["time"], partitioning=None)["time"].cast(pa.int64()).to_pylist()
+        low, high = (f"{datetime.datetime.fromtimestamp(t / 10**6, datetime.timezone.utc):%Y-%m-%dT%H:%M:%S}" for t in (min(times), max(times)))
+        if entry["rows"] != len(times) or not entry["min_time"].startswith(low) or not entry["max_time"].startswith(high):
+            fail(f"export: {entry['path']} holds {len(times)} rows from {low} to {high}")
+    total = EXPORTED * (EXPORTED - 1) // 2
+    expected = sorted((t, f"2024-01-0{d}", 8640) for t in ("cpu", "mem/free") for d in (1, 2, 3))
+    query = f"""SELECT "table", date::VARCHAR, count(*), sum(total) FROM
+        read_parquet('{directory}/**/*.parquet', hive_partitioning = true) GROUP BY ALL ORDER BY ALL"""
+    found = duckdb.connect().execute(query).fetchall()
+    if [row[:3] for row in found] != expected or sum(row[3] for row in found) != 2 * total:
+        fail(f"export: DuckDB finds {found}")
+    table = pq.read_table(directory, partitioning="hive", filters=[("date", "=", "2024-01-02")])
+    if table.num_rows != 2 * 8640:
+        fail(f"export: pyarrow finds {table.num_rows} rows of a day")
+    frame = polars.scan_parquet(f"{directory}/**/*.parquet", hive_partitioning=True)
+    if frame.select(polars.col("value").sum()).collect().item() != total / 2:
+        fail("export: polars finds another sum")
+    if os.environ.get("MARTLET_SPARK"):
+        check_spark(directory, expected, total)
+
+
+def check_spark(directory, expected, total):
+    from pyspark.sql import SparkSession, functions
+
+    spark = SparkSession.builder.master("local[1]").config("spark.ui.enabled", "false").getOrCreate()
+    spark.sparkContext.setLogLevel("ERROR")
+    frame = spark.read.parquet(directory)
+    rows = frame.groupBy("table", "date").agg(functions.count("*").alias("n")).orderBy("table", "date").collect()
+    found = [(row["table"], str(row["date"]), row["n"]) for row in rows]
+    if found != expected:
+        fail(f"export: Spark finds {found}")
+    row = frame.agg(functions.sum("total").alias("t"), functions.sum("value").alias("v"), functions.min("time")).first()
+    if int(row["t"]) != 2 * total or row["v"] != total / 2:
+        fail(f"export: Spark finds the sums {row}")
+    ours = os.path.dirname(directory)
+    for name in sorted(n for n in os.listdir(ours) if n.endswith("-nulls.parquet")):
+        if "densest" in name:
+            continue  # Spark's vectorised reader refuses BYTE_STREAM_SPLIT.
+        rows = spark.read.parquet(os.path.join(ours, name)).collect()
+        columns = columns_of(os.path.join(ours, "nulls.expected"), 0)
+        compare(f"Spark, {name}", frame_names(ours, name), columns, [spark_column(c) for c in zip(*rows)])
+    spark.stop()
+
+
+def frame_names(directory, name):
+    return pq.read_schema(os.path.join(directory, name)).names
+
+
+def spark_column(values):
+    def one(value):
+        if isinstance(value, float):
+            return bits(value)
+        if isinstance(value, decimal.Decimal):
+            return int(value)
+        if isinstance(value, datetime.datetime):
+            delta = value.astimezone(datetime.timezone.utc) - datetime.datetime(1970, 1, 1, tzinfo=datetime.timezone.utc)
+            return ((delta.days * 86_400 + delta.seconds) * 10**6 + delta.microseconds) * 1000
+        return value
+
+    return [one(value) for value in values]
+
+
+CRC_TABLE = []
+for byte in range(256):
+    for _ in range(8):
+        byte = (byte >> 1) ^ (0x82F63B78 if byte & 1 else 0)
+    CRC_TABLE.append(byte)
+
+
+def crc32c(data):
+    crc = 0xFFFFFFFF
+    for byte in data:
+        crc = (crc >> 8) ^ CRC_TABLE[(crc ^ byte) & 0xFF]
+    return crc ^ 0xFFFFFFFF
 
 
 # --- others' files, read by Martlet
