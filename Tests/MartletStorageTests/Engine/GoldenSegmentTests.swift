@@ -1,4 +1,5 @@
 import Foundation
+import MartletCodec
 import MartletModel
 import Testing
 
@@ -70,6 +71,9 @@ import Testing
         let path = copy + "/namespaces/default/MANIFEST"
         var bytes = try Data(contentsOf: URL(fileURLWithPath: path))
         bytes[8] = 2
+        let body = [UInt8](bytes.dropLast(4))
+        let checksum = body.withUnsafeBytes { CRC32C.checksum($0) }
+        bytes = Data(body) + withUnsafeBytes(of: checksum.littleEndian) { Data($0) }
         try bytes.write(to: URL(fileURLWithPath: path))
         let error = #expect(throws: MartletError.self) {
             let engine = try StorageEngine.open(at: copy, options: TestDatabase.plain)
