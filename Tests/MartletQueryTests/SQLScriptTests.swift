@@ -5,7 +5,7 @@ import Testing
 @Suite struct SQLScriptTests {
     @Test("the scripts are found and none is empty")
     func scriptsAreFound() {
-        #expect(SQLScript.all.count >= 4)
+        #expect(SQLScript.all.count >= 7)
         for script in SQLScript.all { #expect(!script.records.isEmpty, "\(script.name)") }
     }
 

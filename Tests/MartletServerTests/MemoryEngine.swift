@@ -108,7 +108,7 @@ final class MemoryEngine: NamespaceEngine {
     func addField(_ field: ColumnDescription, to table: String) throws(MartletError) {}
     func changeType(of field: String, in table: String, to type: ColumnType) throws(MartletError) {}
     func dropField(_ field: String, from table: String) throws(MartletError) {}
-    func compact() throws(MartletError) {}
+    func compact() throws(MartletError) -> CompactionReport { CompactionReport() }
 }
 
 /// A backend of memory engines, whose queries answer what the test says.

@@ -189,6 +189,9 @@ final class ExpressionBinder {
     ) throws(MartletError) -> BoundExpression {
         guard case .constant(let value, let type) = operand, let other else { return operand }
         if type == nil { return .constant(nil, isSum && other == .timestamp ? .interval : other) }
+        if other == .float64, case .int64(let number)? = value, let exact = Double(exactly: number) {
+            return .constant(.float64(exact), .float64)
+        }
         guard case .string = value, other != .string else { return operand }
         let target: ColumnType = isSum && other == .timestamp ? .interval : other
         return try folded(.cast(operand, target, isTry: false, offset: offset), at: offset)

@@ -58,7 +58,11 @@ final class SelectBinder {
                 }
             }
             plan = .aggregate(plan, aggregatePlan(&keys, aggregates))
+            if !select.fill.isEmpty { plan = .fill(plan, try fillPlan(keys, aggregates)) }
             if let having { plan = .filter(plan, having) }
+        }
+        if !isGrouped, let fill = select.fill.first {
+            throw context.error(.semantic, "FILL needs a GROUP BY over a time bucket", at: fill.offset)
         }
         if !windows.isEmpty {
             let base = plan.columns.count
@@ -215,6 +219,51 @@ final class SelectBinder {
         return AggregatePlan(keys: keys, aggregates: aggregates, columns: columns)
     }
 
+    /// FILL: one mode for all aggregates, or one for each in their order.
+    private func fillPlan(
+        _ keys: [BoundExpression], _ aggregates: [BoundAggregate]
+    ) throws(MartletError) -> FillPlan {
+        let offset = select.fill[0].offset
+        var buckets: [Int] = []
+        for (index, key) in keys.enumerated() where try TimeBucket(key) != nil { buckets.append(index) }
+        guard buckets.count == 1 else {
+            throw context.error(
+                .semantic, "FILL needs exactly one time bucket in GROUP BY, and there are \(buckets.count)", at: offset,
+                hint: "group by time_bucket('1 hour', time), or by date_trunc")
+        }
+        guard select.fill.count == 1 || select.fill.count == aggregates.count else {
+            throw context.error(
+                .semantic, "FILL of \(select.fill.count) columns; the query has \(aggregates.count) aggregates",
+                at: offset, hint: "give one mode for all, or one for each")
+        }
+        var modes = [FillMode](repeating: .key, count: keys.count)
+        for (index, aggregate) in aggregates.enumerated() {
+            let fill = select.fill[select.fill.count == 1 ? 0 : index]
+            switch fill.mode {
+            case .null: modes.append(.null)
+            case .previous: modes.append(.previous)
+            case .linear:
+                if aggregate.type.isNumeric {
+                    modes.append(.linear)
+                } else if select.fill.count == 1 {
+                    modes.append(.null)
+                } else {
+                    throw context.error(
+                        .semantic, "FILL (LINEAR) takes numbers, and \(aggregate.name) gives \(aggregate.type.name)",
+                        at: fill.offset)
+                }
+            case .value(let syntax):
+                let bound = try binder.converted(
+                    binder.bind(syntax, as: .values), to: aggregate.type, offset: syntax.offset)
+                guard case .constant(let value, _) = bound else {
+                    throw context.error(.semantic, "FILL takes a constant", at: syntax.offset)
+                }
+                modes.append(value.map { .value($0) } ?? .null)
+            }
+        }
+        return FillPlan(bucket: buckets[0], bucketing: keys[buckets[0]], modes: modes)
+    }
+
     // MARK: Order, distinct, projection
 
     private func bindOrder(
@@ -265,10 +314,13 @@ final class SelectBinder {
     ) throws(MartletError) -> Plan {
         var expressions = items.map(\.expression)
         var columns = items.map(\.description)
+        let inputColumns = plan.columns
         func place(_ expression: BoundExpression) -> Int {
             if let known = expressions.firstIndex(of: expression) { return known }
             expressions.append(expression)
-            columns.append(ColumnDescription("hidden\(expressions.count)", expression.columnType))
+            var name = "order\(expressions.count)"
+            if case .column(let column, _, _) = expression { name = inputColumns[column].name }
+            columns.append(ColumnDescription(name, expression.columnType))
             return expressions.count - 1
         }
         var keys: [SortKey] = []

@@ -13,6 +13,8 @@ final class ScanSource {
     let scan: any TableScan
     private let context: StatementContext
     private let filter: Evaluator?
+    /// Bounds of time that storage was not asked to apply: those on latest rows.
+    private let timeFilter: TimeRange?
     private var tags: [SeriesTagCodes?] = []
     /// Columns that nobody reads and that are not made.
     private let isSkipped: [Bool]
@@ -24,6 +26,7 @@ final class ScanSource {
         self.plan = plan
         self.context = context
         filter = plan.filter.map { Evaluator.make($0, context: context.evaluators) }
+        timeFilter = plan.isLatest && plan.time != .all ? plan.time : nil
         let request = ScanRequest(
             table: plan.table.name, fields: plan.fields, time: plan.isLatest ? .all : plan.time, series: plan.series,
             bounds: plan.bounds, summaries: summaries, newestFirst: plan.newestFirst)
@@ -50,6 +53,15 @@ final class ScanSource {
             case .rows(let batch):
                 if batch.rowCount == 0 { continue }
                 let rows = rows(of: batch)
+                if let timeFilter {
+                    guard let (kept, runs, times) = Self.within(timeFilter, rows, batch) else { continue }
+                    guard let filter else { return .rows(kept, runs: runs, times: times) }
+                    let selection = try filter.select(kept)
+                    if selection.isEmpty { continue }
+                    return .rows(
+                        kept.filtered(selection), runs: Self.runs(runs, of: selection),
+                        times: ColumnKernels.filter(times, selection))
+                }
                 guard let filter else { return .rows(rows, runs: batch.runs, times: batch.times) }
                 let selection = try filter.select(rows)
                 if selection.isEmpty { continue }
@@ -60,6 +72,19 @@ final class ScanSource {
             }
         }
         return nil
+    }
+
+    /// The rows whose time lies in a range; `nil` for none.
+    private static func within(
+        _ range: TimeRange, _ rows: Rows, _ batch: ScanBatch
+    ) -> (Rows, [SeriesRun], Column)? {
+        let times = batch.times
+        let selection = withExtendedLifetime(times) {
+            let values = times.values.pointer(to: Int64.self)
+            return (0..<rows.count).filter { range.contains(values[$0]) }.map { Int32($0) }
+        }
+        if selection.isEmpty { return nil }
+        return (rows.filtered(selection), runs(batch.runs, of: selection), ColumnKernels.filter(times, selection))
     }
 
     private func rows(of batch: ScanBatch) -> Rows {

@@ -17,6 +17,9 @@ final class SeriesAggregateOperator: Operator {
     private let keys: [SeriesKeyPlan]
     private let grid: BucketGrid?
     private let summaryFields: [Int]?
+    /// Whether each series' latest row may answer the query, if it holds every value that is asked for.
+    private let triesLatest: Bool
+    private var usesLatest = false
     private var groups = SeriesGroups()
     private var results: [Column]?
     private var position = 0
@@ -27,12 +30,14 @@ final class SeriesAggregateOperator: Operator {
     /// - Parameter summaryFields: per aggregate the place of its argument among the scan's fields (-1 for `count(*)`),
     ///   when the aggregates can be had from statistics as far as the plan can tell.
     init(
-        _ scan: ScanPlan, _ plan: AggregatePlan, keys: [SeriesKeyPlan], summaryFields: [Int]?, context: StatementContext
+        _ scan: ScanPlan, _ plan: AggregatePlan, keys: [SeriesKeyPlan], summaryFields: [Int]?, triesLatest: Bool,
+        context: StatementContext
     ) {
         self.scan = scan
         self.plan = plan
         self.keys = keys
         self.summaryFields = summaryFields
+        self.triesLatest = triesLatest
         grid = keys.lazy.compactMap { if case .bucket(let grid) = $0 { grid } else { nil } }.first
         super.init(columns: plan.columns, context: context)
     }
@@ -52,6 +57,7 @@ final class SeriesAggregateOperator: Operator {
     // MARK: Running
 
     private func run() throws(MartletError) -> [Column] {
+        if triesLatest, let results = try runOverLatest() { return results }
         let lease = MemoryLease(context.query.memory, purpose: "GROUP BY")
         let state = try AggregateState(plan.aggregates, context: context, lease: lease)
         if !scan.time.isEmpty || scan.isLatest {
@@ -70,13 +76,40 @@ final class SeriesAggregateOperator: Operator {
         return try state.finish(groupCount: plan.keys.isEmpty ? 1 : groups.count)
     }
 
-    private func consume(_ source: ScanSource, _ state: AggregateState) throws(MartletError) {
+    /// The answer out of each series' latest row; `nil` when one of them lacks a value, so that an older one counts.
+    private func runOverLatest() throws(MartletError) -> [Column]? {
+        var latest = scan
+        latest.isLatest = true
+        let lease = MemoryLease(context.query.memory, purpose: "GROUP BY")
+        let state = try AggregateState(plan.aggregates, context: context, lease: lease)
+        var read = Set<Int>()
+        for aggregate in plan.aggregates {
+            for expression in aggregate.expressions { expression.forEachColumn { read.insert($0) } }
+        }
+        let source = try ScanSource(
+            latest, context: context, skipping: Set(scan.columns.indices).subtracting(read))
+        self.source = source
+        try prepareGroups(source.scan)
+        guard try consume(source, state, refusingNulls: read) else {
+            groups = SeriesGroups()
+            return nil
+        }
+        usesLatest = true
+        return try state.finish(groupCount: plan.keys.isEmpty ? 1 : groups.count)
+    }
+
+    /// Feeds everything that `source` gives; stops with `false` at a NULL in one of the columns `refusingNulls`.
+    @discardableResult
+    private func consume(
+        _ source: ScanSource, _ state: AggregateState, refusingNulls: Set<Int> = []
+    ) throws(MartletError) -> Bool {
         var numbers = [UInt32](repeating: 0, count: plan.keys.isEmpty ? maximumScanRows : 0)
         let tableLease = MemoryLease(context.query.memory, purpose: "GROUP BY")
         while let item = try source.next() {
             try context.query.check()
             switch item {
             case .rows(let rows, let runs, let times):
+                if refusingNulls.contains(where: { rows.columns[$0].nullCount > 0 }) { return false }
                 if numbers.count < rows.count {
                     numbers = [UInt32](repeating: 0, count: max(rows.count, maximumScanRows))
                 }
@@ -97,6 +130,7 @@ final class SeriesAggregateOperator: Operator {
             }
             try tableLease.set(groups.memoryFootprint)
         }
+        return true
     }
 
     private func bucket(_ summary: BlockSummary) -> Int64 { grid?.bucket(of: summary.time.lowerBound) ?? 0 }
@@ -190,9 +224,12 @@ final class SeriesAggregateOperator: Operator {
         }
     }
 
-    override var title: String { scan.isLatest ? "Aggregate of latest rows" : "Aggregate by series" }
+    override var title: String {
+        scan.isLatest || usesLatest ? "Aggregate of latest rows" : "Aggregate by series"
+    }
     override var details: [String] {
         var lines = plan.details(scan.columns.map(\.description)) + scan.details
+        if triesLatest { lines.append("answered from each series' latest row where that holds every value") }
         if summaryFields != nil { lines.append("statistics of blocks stand in for rows where they can") }
         return lines
     }

@@ -28,6 +28,15 @@ enum ColumnPruning {
         case .aggregate(let input, let aggregate): return prunedAggregate(input, aggregate, needed: needed)
         case .window(let input, let windows, let columns):
             return prunedWindow(input, windows, columns, needed: needed)
+        case .fill(let input, let fill):
+            // Every key counts, because the keys say which rows are missing.
+            let wanted = needed.indices.map { needed[$0] || fill.modes[$0] == .key }
+            let (inner, mapping) = pruned(input, needed: wanted)
+            let (kept, _) = keep(mapping.map { $0 >= 0 })
+            var result = fill
+            result.bucket = mapping[fill.bucket]
+            result.modes = kept.map { fill.modes[$0] }
+            return (.fill(inner, result), mapping)
         case .sort(let input, let keys):
             let (inner, mapping) = pruned(input, needed: adding(keys.map(\.expression), to: needed))
             return (.sort(inner, keys.map { remapped($0, mapping) }), mapping)

@@ -57,6 +57,7 @@ struct FilterPushdown {
                     }
             }
             return filtered(.window(push(below, into: input), windows, columns), above)
+        case .fill(let input, let fill): return filtered(.fill(push(input), fill), conditions)
         case .sort(let input, let keys): return .sort(push(conditions, into: input), keys)
         case .limit(let input, let count, let skip):
             return filtered(.limit(push(input), count: count, skip: skip), conditions)

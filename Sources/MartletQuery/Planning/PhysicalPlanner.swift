@@ -15,12 +15,17 @@ struct PhysicalPlanner {
         case .project(let input, let expressions, let columns):
             return try project(input, expressions, columns)
         case .aggregate(let input, let aggregate): return try self.aggregate(input, aggregate)
+        case .fill(let input, let fill):
+            var range = TimeRange.all
+            if case .aggregate(.scan(let scan), _) = input, !fill.bucketing.columns.isEmpty { range = scan.time }
+            return FillOperator(try self.operator(for: input), fill, range: range)
         case .window(let input, let windows, let columns):
             return WindowOperator(try self.operator(for: input), windows, columns)
         case .sort(let input, let keys):
             return SortOperator(try self.operator(for: input), keys, limit: nil)
         case .limit(let input, let count, let skip): return try limit(input, count: count, skip: skip)
-        case .distinct(let input, let on): return DistinctOperator(try self.operator(for: input), on: on)
+        case .distinct(let input, let on):
+            return DistinctOperator(try self.operator(for: LatestRows.replacingScan(under: input, on: on)), on: on)
         case .join(let join):
             let left = try self.operator(for: join.left)
             let right = try self.operator(for: join.right)
@@ -61,12 +66,24 @@ struct PhysicalPlanner {
         switch plan {
         case .sort(let input, let keys):
             if wanted > 1 << 20 { return nil }
-            return SortOperator(try self.operator(for: input), keys, limit: wanted)
+            if wanted > 0, let first = keys.first, case .column(let column, _, _) = first.expression,
+                let target = input.rewindTarget(
+                    column, isDescending: first.isDescending, context: context.evaluators)
+            {
+                return RewindOperator(plan, wanted: wanted, target: target, planner: self, context: context)
+            }
+            return try top(plan, wanted)
         case .project(let input, let expressions, let columns):
             guard let top = try topRows(input, wanted) else { return nil }
             return ProjectOperator(top, expressions, columns)
         default: return nil
         }
+    }
+
+    /// The first rows of a sort.
+    func top(_ plan: Plan, _ wanted: Int) throws(MartletError) -> Operator {
+        guard case .sort(let input, let keys) = plan else { return try self.operator(for: plan) }
+        return SortOperator(try self.operator(for: input), keys, limit: wanted)
     }
 
     // MARK: Sets
@@ -90,7 +107,8 @@ struct PhysicalPlanner {
     private func aggregate(_ input: Plan, _ plan: AggregatePlan) throws(MartletError) -> Operator {
         if case .scan(let scan) = input, let keys = seriesKeys(scan, plan) {
             return SeriesAggregateOperator(
-                scan, plan, keys: keys, summaryFields: summaryFields(scan, plan, keys), context: context)
+                scan, plan, keys: keys, summaryFields: summaryFields(scan, plan, keys),
+                triesLatest: LatestRows.answer(scan, plan), context: context)
         }
         return HashAggregateOperator(try self.operator(for: input), plan)
     }

@@ -9,6 +9,7 @@ indirect enum Plan {
     case filter(Plan, BoundExpression)
     case project(Plan, [BoundExpression], [ColumnDescription])
     case aggregate(Plan, AggregatePlan)
+    case fill(Plan, FillPlan)
     case window(Plan, [BoundWindow], [ColumnDescription])
     case sort(Plan, [SortKey])
     /// Rows `skip ..< skip + count`.
@@ -24,6 +25,7 @@ indirect enum Plan {
         case .scan(let scan): scan.columns.map(\.description)
         case .rows(let rows): rows.columns
         case .filter(let input, _), .sort(let input, _), .limit(let input, _, _), .distinct(let input, _): input.columns
+        case .fill(let input, _): input.columns
         case .project(_, _, let columns): columns
         case .aggregate(_, let aggregate): aggregate.columns
         case .window(_, _, let columns): columns

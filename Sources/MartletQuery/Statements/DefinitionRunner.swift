@@ -43,11 +43,34 @@ struct DefinitionRunner {
             }
             return try done("DROP NAMESPACE", name.text)
         case .compact:
-            try engine.compact()
-            return try done("COMPACT", engine.name)
+            return try compacted(try engine.compact())
         case .query, .insert, .delete, .show, .explain:
             preconditionFailure("a statement that is not a definition")
         }
+    }
+
+    /// What a compaction did: a row for the namespace and one for each table.
+    private func compacted(_ report: CompactionReport) throws(MartletError) -> Operator {
+        var rows: [[FieldValue?]] = [
+            [
+                .string("namespace"), .string(engine.name), nil, nil, .int64(report.bytesBefore),
+                .int64(report.bytesAfter), .int64(Int64(report.tombstonesApplied)),
+                .int64(Int64(report.filesRemoved.count)),
+            ]
+        ]
+        for table in report.tables {
+            rows.append([
+                .string("table"), .string(table.name), .int64(Int64(table.rowsBefore)),
+                .int64(Int64(table.rowsAfter)), nil, nil, nil, nil,
+            ])
+        }
+        return try context.table(
+            [
+                ColumnDescription("kind", .string), ColumnDescription("name", .string),
+                ColumnDescription("rows_before", .int64), ColumnDescription("rows_after", .int64),
+                ColumnDescription("bytes_before", .int64), ColumnDescription("bytes_after", .int64),
+                ColumnDescription("deletes_applied", .int64), ColumnDescription("files_removed", .int64),
+            ], rows)
     }
 
     private func done(_ statement: String, _ name: String, changed: Bool = true) throws(MartletError) -> Operator {

@@ -19,6 +19,9 @@ package struct CompactionReport: Sendable, Hashable {
     package var tombstonesApplied = 0
     /// Segment files that were removed.
     package var filesRemoved: [String] = []
+
+    /// Nothing done.
+    package init() {}
 }
 
 /// Sealing and merging, step by step. One step at a time runs in a namespace.
@@ -71,11 +74,9 @@ extension NamespaceStore {
         for path in removed { try core.files.remove(path) }
     }
 
-    func compact() throws(MartletError) { _ = try compactWithReport() }
-
     /// Seals the hot segment and merges everything, and says what that did. Afterwards no file holds a byte of an
     /// erased row or dropped column.
-    package func compactWithReport() throws(MartletError) -> CompactionReport {
+    package func compact() throws(MartletError) -> CompactionReport {
         try maintenance.withLock { (progress) throws(MartletError) in
             var report = CompactionReport()
             try change { (writer) throws(MartletError) in try writer.rotateIfNeeded() }

@@ -131,5 +131,5 @@ package protocol NamespaceEngine: AnyObject, Sendable {
     /// Removes a field column and its values.
     func dropField(_ field: String, from table: String) throws(MartletError)
     /// Seals the hot segment and merges until nothing is left to merge; the bytes of deleted rows are gone after it.
-    func compact() throws(MartletError)
+    @discardableResult func compact() throws(MartletError) -> CompactionReport
 }
