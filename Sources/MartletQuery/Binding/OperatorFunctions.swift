@@ -12,7 +12,7 @@ enum OperatorFunctions {
     }()
 }
 
-private struct ComparisonFunction: ScalarFunction {
+private struct ComparisonFunction: BroadcastingFunction {
     let name: String
     private let comparison: ComparisonOperator
 
@@ -41,7 +41,7 @@ private func mismatch(_ symbol: String, _ arguments: [ColumnType?], hint: String
     return MartletError(.semantic, "\(text) is not defined", hint: hint)
 }
 
-private struct ArithmeticFunction: ScalarFunction {
+private struct ArithmeticFunction: BroadcastingFunction {
     let name: String
     private let arithmetic: ArithmeticOperator
 
@@ -68,7 +68,7 @@ private struct ArithmeticFunction: ScalarFunction {
 }
 
 /// `a || b`: text one after the other; NULL when either is. Other types are written as text first.
-private struct ConcatenationFunction: ScalarFunction {
+private struct ConcatenationFunction: BroadcastingFunction {
     let name = "||"
 
     func resultType(of arguments: [ColumnType?]) throws(MartletError) -> ColumnType { .string }
@@ -99,7 +99,7 @@ private struct ConcatenationFunction: ScalarFunction {
     }
 }
 
-private struct DistinctFromFunction: ScalarFunction {
+private struct DistinctFromFunction: BroadcastingFunction {
     let name = "is_distinct_from"
 
     func resultType(of arguments: [ColumnType?]) throws(MartletError) -> ColumnType {

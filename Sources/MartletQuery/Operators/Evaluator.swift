@@ -115,10 +115,15 @@ private final class ColumnEvaluator: Evaluator {
     override func evaluate(_ rows: Rows) throws(MartletError) -> Column { rows.columns[index] }
 }
 
+/// A function whose `evaluate` takes a constant argument as a column of a single row, which stands for all rows.
+protocol BroadcastingFunction: ScalarFunction {}
+
 private final class CallEvaluator: Evaluator {
     private let function: any ScalarFunction
     private let arguments: [Evaluator]
     private let constant: [Bool]
+    /// The values of constant arguments, made once, for functions that take them so.
+    private var constants: [Column?]
     private let context: EvaluationContext
     private let source: SourceText
     private let offset: Int
@@ -130,6 +135,7 @@ private final class CallEvaluator: Evaluator {
         self.function = function
         self.arguments = arguments
         self.constant = arguments.map(\.isConstant)
+        constants = [Column?](repeating: nil, count: arguments.count)
         self.context = context.evaluation
         self.source = context.source
         self.offset = offset
@@ -139,7 +145,15 @@ private final class CallEvaluator: Evaluator {
     override func evaluate(_ rows: Rows) throws(MartletError) -> Column {
         var columns: [Column] = []
         columns.reserveCapacity(arguments.count)
-        for argument in arguments { columns.append(try argument.evaluate(rows)) }
+        let takesOneRow = function is any BroadcastingFunction && rows.count > 1
+        for (index, argument) in arguments.enumerated() {
+            if takesOneRow && constant[index] {
+                if constants[index] == nil { constants[index] = try argument.evaluate(.unit) }
+                if let column = constants[index] { columns.append(column) }
+            } else {
+                columns.append(try argument.evaluate(rows))
+            }
+        }
         do throws(MartletError) {
             let result = try function.evaluate(columns, constant: constant, rowCount: rows.count, context: context)
             guard result.type == type, result.count == rows.count || result.count == 1 else {

@@ -25,6 +25,13 @@ struct PhysicalPlanner {
             return SortOperator(try self.operator(for: input), keys, limit: nil)
         case .limit(let input, let count, let skip): return try limit(input, count: count, skip: skip)
         case .distinct(let input, let on):
+            if on == nil, case .project(let source, let expressions, let columns) = input {
+                // Combinations of tags and buckets are groups, and those can come from statistics.
+                let groups = AggregatePlan(keys: expressions, aggregates: [], columns: columns)
+                if case .scan(let scan) = source, !expressions.isEmpty, seriesKeys(scan, groups) != nil {
+                    return try aggregate(source, groups)
+                }
+            }
             return DistinctOperator(try self.operator(for: LatestRows.replacingScan(under: input, on: on)), on: on)
         case .join(let join):
             let left = try self.operator(for: join.left)

@@ -151,5 +151,5 @@ final class NamespaceFollower: NamespaceEngine {
     func addField(_ field: ColumnDescription, to table: String) throws(MartletError) { throw refusal() }
     func changeType(of field: String, in table: String, to type: ColumnType) throws(MartletError) { throw refusal() }
     func dropField(_ field: String, from table: String) throws(MartletError) { throw refusal() }
-    func compact() throws(MartletError) { throw refusal() }
+    func compact() throws(MartletError) -> CompactionReport { throw refusal() }
 }

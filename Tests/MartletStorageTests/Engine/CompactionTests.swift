@@ -28,7 +28,7 @@ import Testing
         #expect(try allBytes(database).range(of: Data(secret.utf8)) != nil)
         #expect(try namespace.delete(from: "visits", time: .all, series: .equals("person", secret)) == 1)
         let store = try #require(namespace as? NamespaceStore)
-        let report = try store.compactWithReport()
+        let report = try store.compact()
         #expect(try allBytes(database).range(of: Data(secret.utf8)) == nil)
         #expect(report.tombstonesApplied == 1)
         #expect(report.tables == [CompactionReport.Table(name: "visits", rowsBefore: 51, rowsAfter: 50)])
