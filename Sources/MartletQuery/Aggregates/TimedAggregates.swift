@@ -52,7 +52,10 @@ enum TimedResult {
         }
     }
 
-    private static func seconds(_ from: Int64, _ to: Int64) -> Double { Double(Int128(to) - Int128(from)) / 1e9 }
+    private static func seconds(_ from: Int64, _ to: Int64) -> Double {
+        let (span, overflow) = to.subtractingReportingOverflow(from)
+        return (overflow ? Double(to) - Double(from) : Double(span)) / 1e9
+    }
 
     private func increase(_ values: UnsafeBufferPointer<Double>) -> Double {
         var total = 0.0
