@@ -192,7 +192,7 @@ class Expressions:
             lambda: f"lpad({make()}, {rng.choice([0, 3, 8])}, 'xy')", lambda: f"rpad({make()}, {rng.choice([1, 6])}, '-')",
             lambda: f"split_part({make()}, {rng.choice(DELIMITERS)}, {rng.choice([1, 2, -1])})", lambda: f"reverse({make()})",
             lambda: f"CAST({make('I')} AS VARCHAR)", lambda: f"CAST({make('B')} AS VARCHAR)",
-            lambda: f"CAST({make('T')} AS VARCHAR)", lambda: f"CAST({self.leaf('F')} AS VARCHAR)",
+            lambda: f"CAST({make('T')} AS VARCHAR)", lambda: f"CAST(abs({self.leaf('F')}) AS VARCHAR)",
             lambda: f"strftime({make('T')}, '%Y-%m-%dT%H:%M:%S %j %a %b %p %I')",
             lambda: f"regexp_replace({make()}, '{rng.choice(PATTERNS)}', '<\\0>'{rng.choice(['', ', chr(103)'])})".replace(
                 "chr(103)", "'g'"),
