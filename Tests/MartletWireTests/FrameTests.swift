@@ -88,9 +88,8 @@ import Testing
     @Test func aHTTPRequestIsToldWhatThePortSpeaks() throws {
         let bytes = Buffer(Array("GET /health HTTP/1.1\r\nHost: x\r\n\r\n".utf8))
         withExtendedLifetime(bytes) {
-            #expect {
-                try FrameHeader(bytes.bytes, maximumBody: 1 << 20)
-            } throws: { ($0 as? MartletError)?.hint?.contains("HTTP") == true }
+            let error = #expect(throws: MartletError.self) { try FrameHeader(bytes.bytes, maximumBody: 1 << 20) }
+            #expect(error?.hint?.contains("HTTP") == true)
         }
     }
 
