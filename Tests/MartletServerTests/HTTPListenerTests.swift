@@ -2,6 +2,7 @@ import CZlib
 import Logging
 import MartletModel
 import MartletStorage
+import MartletTestSupport
 import Synchronization
 import Testing
 
@@ -67,7 +68,7 @@ struct HTTPListenerTests {
         let listener = HTTPListener(
             settings: settings, backend: backend, logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
         let port = try #require(try await listener.start().port)
-        try await body(port)
+        try await withTaskExecutorPreference(BlockingExecutor.shared) { try await body(port) }
         await listener.shutdown(grace: .seconds(5))
     }
 

@@ -2,6 +2,7 @@ import Logging
 import MartletModel
 import MartletQuery
 import MartletStorage
+import MartletTestSupport
 import MartletWire
 import Testing
 
@@ -24,7 +25,8 @@ struct MartletServiceTests {
         configuration.wire.port = 0
         configuration.http.port = 0
         let service = try MartletService(backend: backend, configuration: configuration, logger: Self.quiet)
-        try await body(try await service.start(), storage)
+        let addresses = try await service.start()
+        try await withTaskExecutorPreference(BlockingExecutor.shared) { try await body(addresses, storage) }
         await service.shutdown()
         try storage.close()
     }
