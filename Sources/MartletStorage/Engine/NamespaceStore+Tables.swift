@@ -57,12 +57,23 @@ extension NamespaceStore {
     }
 
     /// Stored values are converted where they are read, and for good by the next merge.
+    ///
+    /// Values that an earlier change left in their former type are rewritten first: each change converts what the one
+    /// before it made, whether or not a merge came in between.
     func changeType(of field: String, in table: String, to type: ColumnType) throws(MartletError) {
         try Self.checkFieldType(type, field)
+        while try !tryChangeType(of: field, in: table, to: type) { try compact() }
+    }
+
+    /// - Returns: `false` where stored values are of a type that the field had before its present one.
+    private func tryChangeType(
+        of field: String, in table: String, to type: ColumnType
+    ) throws(MartletError) -> Bool {
         try change { (writer) throws(MartletError) in
             var table = try Self.table(table, writer)
             let index = try Self.fieldIndex(field, table)
-            if table.fields[index].type == type { return }
+            if table.fields[index].type == type { return true }
+            if try writer.state.holdsFormerType(of: table.fields[index], table.id) { return false }
             let former = table.fields[index].type
             let snapshot = NamespaceSnapshot(writer.state, series: series, core: core)
             let context = QueryContext(memory: core.budget, clock: core.clock)
@@ -80,6 +91,7 @@ extension NamespaceStore {
             }
             table.fields[index].type = type
             try writer.commit(changes: [.define(table)], tombstones: [])
+            return true
         }
     }
 
@@ -102,6 +114,23 @@ extension NamespaceStore {
     private static func checkFieldType(_ type: ColumnType, _ name: String) throws(MartletError) {
         if !type.isFieldType {
             throw MartletError(.invalidArgument, "a field can't be of type \(type.name), as '\(name)' would be")
+        }
+    }
+}
+
+extension NamespaceState {
+    /// Whether a segment holds values of a field in another type than the field's present one.
+    fileprivate func holdsFormerType(of field: FieldDefinition, _ table: UInt32) throws(MartletError) -> Bool {
+        for segment in sealed {
+            let stored = try segment.footer().tables.first { $0.definition.id == table }?.definition.field(id: field.id)
+            if let stored, stored.type != field.type { return true }
+        }
+        return hot.contains { segment in
+            segment.layers.contains { layer in
+                layer.groups.contains { group in
+                    group.table == table && group.block(of: field.id).map { $0.type != field.type } ?? false
+                }
+            }
         }
     }
 }

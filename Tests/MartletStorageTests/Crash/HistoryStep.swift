@@ -102,7 +102,7 @@ private struct HistoryGenerator {
         case 61..<63: return .change(.addField(table(), field(), type()))
         case 63..<65: return .change(.dropField(table(), field()))
         case 65..<66:
-            return .change(.changeType(table(), field(), [.float64, .int64, .uint64].randomElement(using: &random)!))
+            return .change(.changeType(table(), field(), type()))
         case 66..<72: return .compact
         case 72..<75: return .reopen
         case 75..<78: return .kill
