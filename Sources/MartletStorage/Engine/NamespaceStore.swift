@@ -4,6 +4,9 @@ import Synchronization
 
 /// One open namespace: a directory with its manifest, segments and, unless it was opened for reading, its writer.
 final class NamespaceStore: NamespaceEngine {
+    /// Frozen logs that may wait for the background.
+    private static let longestBacklog = 6
+
     let name: String
     let core: StorageCore
     let directory: String
@@ -86,6 +89,7 @@ final class NamespaceStore: NamespaceEngine {
         case .failure(let error):
             for pending in group { pending.completion(.failure(error)) }
         }
+        relieveBacklog()
     }
 
     /// Runs `body` as the namespace's only writer and publishes the state that it leaves.
@@ -129,6 +133,16 @@ final class NamespaceStore: NamespaceEngine {
             try change { (writer) throws(MartletError) in try writer.rotateIfNeeded() }
         }
         if case .success = rotation { scheduleMaintenance() }
+    }
+
+    /// Where logs freeze faster than the background seals them, the committing thread takes part in sealing: that holds
+    /// the next commits back, and so bounds the memory and the time that an opening needs.
+    private func relieveBacklog() {
+        guard core.options.mergesInBackground,
+            currentState.hot.lazy.filter(\.isFrozen).count > Self.longestBacklog
+        else { return }
+        let isFailing = maintenance.withLockIfAvailable { $0.lastError != nil } ?? false
+        if !isFailing { maintain() }
     }
 
     /// Has the background seal frozen segments, if there are any.

@@ -17,6 +17,7 @@ final class NamespaceWriter {
     private var unlisted: Set<UInt32> = []
     /// The lock on the directory, held as long as the writer lives.
     private var isClosed = false
+    private var knowsAllSeries = false
 
     init(
         core: StorageCore, directory: String, series: SeriesCatalog, manifest: Manifest, log: HotLog,
@@ -38,6 +39,7 @@ final class NamespaceWriter {
     /// - Returns: one outcome per append; throws when nothing was committed.
     func commit(_ group: [PendingAppend]) throws(MartletError) -> [AppendOutcome] {
         try ensureUsableLog()
+        learnSealedSeries()
         var catalog = state.catalog
         var outcomes: [AppendOutcome] = []
         var stages: [UInt32: TableStage] = [:]
@@ -85,6 +87,16 @@ final class NamespaceWriter {
         let isDurable = core.options.durability == .commit
         for index in outcomes.indices { outcomes[index].isDurable = isDurable }
         return outcomes
+    }
+
+    /// After an opening, the series of sealed segments are unknown until a query needs them. They must be known where
+    /// the limit on series might be reached. A damaged segment is passed over: its series count when it is repaired.
+    private func learnSealedSeries() {
+        if knowsAllSeries { return }
+        let most = series.count + state.sealed.reduce(0) { $0 + Int(clamping: $1.info.seriesCount) }
+        if most <= core.options.seriesLimit { return }
+        for segment in state.sealed { _ = Result { () throws(MartletError) in try segment.loadSeries() } }
+        knowsAllSeries = true
     }
 
     /// Writes changes of the catalog and erasures as a layer of their own.

@@ -43,6 +43,19 @@ import Testing
         #expect(try TestReader(database.namespace).rows("t") == expected)
     }
 
+    @Test func theSeriesOfSealedSegmentsCountAfterReopening() throws {
+        let database = try TestDatabase()
+        let rows = (0..<3).map { TestRow(["id": "\($0)"], 1, ["v": .int64(1)]) }
+        _ = try database.namespace.append([TableBatch("t", rows)])
+        try database.namespace.compact()
+        database.options.seriesLimit = 3
+        try database.reopen()
+        let more = (2..<5).map { TestRow(["id": "\($0)"], 2, ["v": .int64(1)]) }
+        let outcome = try database.namespace.append([TableBatch("t", more)])
+        #expect(outcome.accepted == 1)
+        #expect(outcome.rejected.map(\.row) == [1, 2])
+    }
+
     @Test func erasedRowsAreGoneAtOnceAndLaterOnesStay() throws {
         let database = try TestDatabase()
         let namespace = try database.namespace
