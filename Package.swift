@@ -102,7 +102,7 @@ if !engineOnly {
         .executableTarget(
             name: "MartletCLI",
             dependencies: [
-                "Martlet", "MartletWire", "MartletServer", "CZlib", "CZstd",
+                "Martlet", "MartletQuery", "MartletStorage", "MartletWire", "MartletServer", "CZlib", "CZstd",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ], swiftSettings: strict),

@@ -10,7 +10,7 @@ struct MartletCommand: AsyncParsableCommand {
         version: "martlet \(Version.current)",
         subcommands: [
             ServeCommand.self, QueryCommand.self, ImportCommand.self, SendCommand.self, StatusCommand.self,
-            CompactCommand.self,
+            CheckCommand.self, CompactCommand.self,
         ])
 }
 

@@ -180,3 +180,38 @@ private func run(_ arguments: [String]) async throws -> Int32 {
         #expect(try await run(["import", "/nowhere/at/all.lp"]) == 2)
     }
 }
+
+@Suite struct CheckTests {
+    @Test func aSoundDirectoryIsSoundAndADamagedOneIsMended() async throws {
+        try await withDirectory { path in
+            let lines = (0..<3000).map { "cpu,host=h\($0 % 7) usage=\($0) \($0)\n" }.joined()
+            try lines.write(toFile: path + "/cpu.lp", atomically: true, encoding: .utf8)
+            let database = path + "/db"
+            #expect(try await run(["import", path + "/cpu.lp", "--data", database]) == 0)
+            #expect(try await run(["check", database]) == 0)
+            // Turn a byte around in the middle of the largest file.
+            let files = try #require(FileManager.default.enumerator(atPath: database)).compactMap { $0 as? String }
+            let largest = try #require(
+                files.max { left, right in
+                    size(database + "/" + left) < size(database + "/" + right)
+                })
+            var bytes = try Data(contentsOf: URL(fileURLWithPath: database + "/" + largest))
+            bytes[bytes.count / 2] ^= 0x20
+            try bytes.write(to: URL(fileURLWithPath: database + "/" + largest))
+            #expect(try await run(["check", database]) == 5)
+            let mended = try await run(["check", database, "--repair"])
+            #expect(mended == 0 || mended == 5)
+            #expect(try await run(["check", database]) == 0)
+        }
+    }
+
+    private func size(_ path: String) -> Int {
+        let attributes = try? FileManager.default.attributesOfItem(atPath: path)
+        guard attributes?[.type] as? FileAttributeType == .typeRegular else { return 0 }
+        return attributes?[.size] as? Int ?? 0
+    }
+
+    @Test func aDirectoryThatIsNoneIsAnError() async throws {
+        #expect(try await run(["check", "/nowhere/at/all"]) == 1)
+    }
+}
