@@ -64,10 +64,24 @@ enum BitPacking {
         _ input: UnsafePointer<UInt64>, count: Int, width: Int, into output: UnsafeMutableRawPointer
     ) {
         if width == 0 { return }
+        let size = (count &* width &+ 7) >> 3
+        let mask = mask(width)
+        var index = 0
+        if width <= 56 {
+            // Whole words while eight bytes are left; bits beyond the number are zero and OR nothing in.
+            while index < count && (index &* width) >> 3 &+ 8 <= size {
+                let bit = index &* width
+                let place = output + bit >> 3
+                let word = place.loadUnaligned(as: UInt64.self)
+                place.storeBytes(
+                    of: word | (input[index] & mask) &<< UInt64(truncatingIfNeeded: bit & 7), as: UInt64.self)
+                index &+= 1
+            }
+        }
         let bytes = output.assumingMemoryBound(to: UInt8.self)
-        var bit = 0
-        for index in 0..<count {
-            var value = input[index] & mask(width)
+        var bit = index * width
+        while index < count {
+            var value = input[index] & mask
             var left = width
             while left > 0 {
                 let shift = bit & 7
@@ -77,6 +91,7 @@ enum BitPacking {
                 bit += room
                 left -= room
             }
+            index += 1
         }
     }
 

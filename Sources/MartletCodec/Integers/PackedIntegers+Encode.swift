@@ -107,13 +107,16 @@ extension PackedIntegers {
         }
         guard cut.hasPatches else { return }
         start += BitPacking.byteCount(count, width: cut.width)
-        let positions = Scratch<UInt64>(count: cut.patches)
-        let highs = Scratch<UInt64>(count: cut.patches)
+        // Every residual is written and only those with high bits are kept: no branch on the data. The last one that is
+        // not kept lands in the one place beyond the patches.
+        let positions = Scratch<UInt64>(count: cut.patches + 1)
+        let highs = Scratch<UInt64>(count: cut.patches + 1)
         var found = 0
-        for index in 0..<count where residuals[index] &>> UInt64(cut.width) != 0 {
-            positions.pointer[found] = UInt64(index)
-            highs.pointer[found] = residuals[index] &>> UInt64(cut.width)
-            found += 1
+        for index in 0..<count {
+            let high = residuals[index] &>> UInt64(cut.width)
+            positions.pointer[found] = UInt64(truncatingIfNeeded: index)
+            highs.pointer[found] = high
+            found &+= high == 0 ? 0 : 1
         }
         BitPacking.packSequence(positions.pointer, count: found, width: 10, into: payload.base + start)
         start += (found * 10 + 7) >> 3
