@@ -135,6 +135,24 @@ struct ExportTests {
         #expect(parsed?.key == "_table" && parsed?.value == "a/b=c%")
     }
 
+    @Test("A folder's files are found with their namespace, table and day, and unfinished ones aren't")
+    func folderScan() throws {
+        let files = SimulatedFileSystem(seed: 1)
+        let export = try PartitionedExport(directory: "out", fileSystem: files, clock: ManualClock())
+        for table in ["cpu", "a=b"] {
+            try export.beginTable(table, namespace: "plant", schema: Self.schema)
+            try export.append(try Self.batch([Self.start, Self.start + Self.day]))
+        }
+        let manifest = try export.finish()
+        _ = try files.open("out/namespace=plant/.part-9.parquet.partial", .create)
+        let entries = try ParquetFolder.files(in: "out", fileSystem: files)
+        #expect(entries.map(\.path) == manifest.files.map { "out/" + $0.path }.sorted())
+        #expect(entries.map { $0.value(of: "table") } == ["a=b", "a=b", "cpu", "cpu"])
+        #expect(entries.allSatisfy { $0.value(of: "namespace") == "plant" })
+        #expect(entries.map { $0.value(of: "date") } == ["2024-01-01", "2024-01-02", "2024-01-01", "2024-01-02"])
+        #expect(throws: MartletError.self) { try ParquetFolder.files(in: "nowhere", fileSystem: files) }
+    }
+
     @Test("Folder names give back any value", arguments: 1...5)
     func hiveNames(seed: UInt64) {
         var random = SeededGenerator(seed: seed)

@@ -157,6 +157,32 @@ struct RoundTripTests {
         #expect(try RoundTrip.read(bytes).schema == schema)
     }
 
+    @Test("A caller's roles go before the file's, and must fit")
+    func roles() throws {
+        let schema = [ColumnDescription("at", .timestamp), ColumnDescription("who", .string)]
+        let columns = [
+            try Column(.timestamp, [.timestamp(.init(nanoseconds: 0)), nil]), Column.nulls(.string, count: 2),
+        ]
+        let batch = RecordBatch(schema: schema, columns: columns, rowCount: 2)
+        let (bytes, _) = try RoundTrip.write([batch], schema: schema)
+        func read(_ roles: [String: ColumnRole]) throws(MartletError) -> [ColumnDescription] {
+            var options = ParquetReaderOptions()
+            options.roles = roles
+            return try RoundTrip.read(bytes, options: options).schema
+        }
+        #expect(try read(["who": .tag]).map(\.role) == [.value, .tag])
+        for (roles, code) in [
+            (["who": ColumnRole.time], MartletError.Code.typeConflict), (["at": .time], .typeConflict),
+            (["nobody": .tag], .notFound),
+        ] {
+            #expect {
+                try read(roles)
+            } throws: { error in
+                (error as? MartletError)?.code == code
+            }
+        }
+    }
+
     @Test("What can't be written is refused with the column's name")
     func refusals() throws {
         func refusal(_ schema: [ColumnDescription], _ code: MartletError.Code, _ word: String) {

@@ -48,7 +48,7 @@ package final class ParquetFileExport {
         }
         if fileSystem.exists(partialPath) { try fileSystem.remove(partialPath) }
         let file = try fileSystem.open(partialPath, .create)
-        let sink = FileSink(file)
+        let sink = FileSink(file, bufferSize: 64 << 10)
         do throws(MartletError) {
             writer = try ParquetWriter(schema: schema, options: options, workspace: workspace, to: sink)
         } catch {

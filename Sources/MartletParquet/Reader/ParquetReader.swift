@@ -32,7 +32,8 @@ package final class ParquetReader {
     /// Opens a file; `path` is for messages.
     ///
     /// - Throws: `.corrupt` when it is no Parquet file or is damaged; `.unsupported` for encrypted files and columns of
-    ///   types that have no counterpart, naming the column; `.notFound` for a wanted column that isn't there.
+    ///   types that have no counterpart, naming the column; `.notFound` for a wanted column that isn't there;
+    ///   `.typeConflict` for a wanted role that doesn't fit its column.
     package init(
         _ file: any File, path: String, options: ParquetReaderOptions = ParquetReaderOptions()
     ) throws(MartletError) {
@@ -50,12 +51,8 @@ package final class ParquetReader {
             self.keyValues = keyValues
             let fileSchema = try FileSchema(metadata.schema)
             leaves = try Self.select(options.columns, from: fileSchema)
-            let roles = SchemaNote.roles(keyValues[SchemaNote.key] ?? "")
-            schema = leaves.map { leaf in
-                let role = roles[leaf.name] ?? .value
-                let fits = role == .time ? leaf.type == .timestamp : role != .tag || leaf.type == .string
-                return ColumnDescription(leaf.name, leaf.type, fits ? role : .value)
-            }
+            schema = try Self.describe(
+                leaves, wanted: options.roles, noted: SchemaNote.roles(keyValues[SchemaNote.key] ?? ""))
             rowCount = try Self.check(metadata, leafCount: fileSchema.leafCount)
         } catch {
             throw Self.locate(error, path: path)
@@ -76,7 +73,11 @@ package final class ParquetReader {
         columns.reserveCapacity(readers.count)
         for reader in readers {
             do throws(MartletError) {
-                columns.append(try reader.read(rows))
+                let column = try reader.read(rows)
+                if schema[columns.count].role == .time && column.nullCount > 0 {
+                    throw MartletError(.typeConflict, "\(column.nullCount) rows have no time")
+                }
+                columns.append(column)
             } catch {
                 throw Self.locate(error, path: path, column: reader.leaf.name, group: nextGroup - 1)
             }
@@ -171,6 +172,37 @@ package final class ParquetReader {
             for entry in schema.entries { try take(entry) }
         }
         return result
+    }
+
+    /// The columns with their roles. A role that the caller asks for must fit; one that the file notes is a hint.
+    private static func describe(
+        _ leaves: [ColumnLeaf], wanted: [String: ColumnRole], noted: [String: ColumnRole]
+    ) throws(MartletError) -> [ColumnDescription] {
+        func fits(_ role: ColumnRole, _ leaf: ColumnLeaf) -> Bool {
+            switch role {
+            case .time: leaf.type == .timestamp
+            case .tag: leaf.type == .string
+            case .field, .value: true
+            case .series: false
+            }
+        }
+        for name in wanted.keys.sorted() where !leaves.contains(where: { $0.name == name }) {
+            throw MartletError(.notFound, "there is no column '\(name)' to give a role to")
+        }
+        var schema: [ColumnDescription] = []
+        for leaf in leaves {
+            if let role = wanted[leaf.name] {
+                guard fits(role, leaf) else {
+                    throw MartletError(
+                        .typeConflict, "column '\(leaf.name)' of type \(leaf.type.name) can't be a \(role) column")
+                }
+                schema.append(ColumnDescription(leaf.name, leaf.type, role))
+            } else {
+                let role = noted[leaf.name] ?? .value
+                schema.append(ColumnDescription(leaf.name, leaf.type, fits(role, leaf) ? role : .value))
+            }
+        }
+        return schema
     }
 
     private static func locate(

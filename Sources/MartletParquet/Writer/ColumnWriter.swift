@@ -132,8 +132,11 @@ final class ColumnWriter {
         var header = PageHeader()
         header.valueCount = Int32(rows.count)
         header.encodingNumber = Self.dataEncoding(encoding).rawValue
-        header.statistics = bounds.statistics(
-            nullCount: nullCount, distinctCount: nil, limit: options.statisticsBytes)
+        // The page index says the same and is what readers use; the format advises against writing both.
+        if !options.writesPageIndex {
+            header.statistics = bounds.statistics(
+                nullCount: nullCount, distinctCount: nil, limit: options.statisticsBytes)
+        }
         if options.pageVersion == .v1 {
             if element.repetition == .optional {
                 workspace.body.append(UInt32(0))

@@ -25,7 +25,8 @@ final class FixedChunk: ChunkBuffer {
 
     var valueCount: Int { values.byteCount / 8 }
     var byteCount: Int { values.byteCount + levels.byteCount }
-    var distinctCount: Int? { dictionary?.count }
+    /// Not given for doubles, of which the dictionary tells more apart than their order does.
+    var distinctCount: Int? { isDouble ? nil : dictionary?.count }
 
     private var words: UnsafePointer<UInt64> { UnsafePointer(values.base.assumingMemoryBound(to: UInt64.self)) }
     private func signed(_ range: Range<Int>) -> UnsafeBufferPointer<Int64> {
