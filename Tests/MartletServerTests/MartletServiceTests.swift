@@ -19,7 +19,7 @@ struct MartletServiceTests {
         let storage = try StorageEngine.open(at: path, options: StorageOptions())
         let backend = EngineBackend(
             directory: storage, queries: QueryEngine(directory: storage), memory: storage.memory,
-            acknowledgesDurably: true)
+            acknowledgesDurably: true, storage: storage)
         var configuration = ServerConfiguration()
         configuration.lineProtocol.port = 0
         configuration.wire.port = 0
@@ -51,6 +51,8 @@ struct MartletServiceTests {
             let metrics = HTTPExchange(http, "GET", "/metrics").body
             #expect(metrics.contains("\nmartlet_line_rows_accepted_total 5000\n"))
             #expect(metrics.contains("\nmartlet_wire_connections_total 0\n"))
+            #expect(metrics.contains("\nmartlet_rows_total 5001\n"))
+            #expect(metrics.contains("\nmartlet_series 10\n"))
         }
     }
 

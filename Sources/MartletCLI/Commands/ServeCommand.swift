@@ -144,7 +144,7 @@ struct ServeCommand: AsyncParsableCommand {
         }
         let backend = EngineBackend(
             directory: database.engine, queries: database.queries, memory: database.engine.memory,
-            acknowledgesDurably: durability == "commit")
+            acknowledgesDurably: durability == "commit", storage: database.engine)
         let service = try MartletService(backend: backend, configuration: try configuration(), logger: logger)
         logger.info(
             "opened", metadata: ["data": "\(data)", "durability": "\(durability)", "memory": "\(memory)"])

@@ -7,16 +7,21 @@ package struct EngineBackend: ServerBackend, WireBackend {
     private let directory: any NamespaceDirectory
     private let queries: QueryEngine
     private let memory: MemoryBudget
+    private let storage: StorageEngine?
     package let acknowledgesDurably: Bool
 
-    /// - Parameter acknowledgesDurably: Whether an append that is acknowledged is on stable storage.
+    /// - Parameters:
+    ///   - acknowledgesDurably: Whether an append that is acknowledged is on stable storage.
+    ///   - storage: Whose figures are told beside those of the listeners.
     package init(
-        directory: any NamespaceDirectory, queries: QueryEngine, memory: MemoryBudget, acknowledgesDurably: Bool
+        directory: any NamespaceDirectory, queries: QueryEngine, memory: MemoryBudget, acknowledgesDurably: Bool,
+        storage: StorageEngine? = nil
     ) {
         self.directory = directory
         self.queries = queries
         self.memory = memory
         self.acknowledgesDurably = acknowledgesDurably
+        self.storage = storage
     }
 
     package var namespaceNames: [String] { directory.namespaceNames }
@@ -59,6 +64,33 @@ package struct EngineBackend: ServerBackend, WireBackend {
             Figure("memory_peak_bytes", .gauge, "The most bytes of the budget that were in use at once.", memory.peak),
             Figure("memory_limit_bytes", .gauge, "The memory budget.", memory.limit),
             Figure("namespaces", .gauge, "Namespaces.", directory.namespaceNames.count),
+        ] + storageFigures
+    }
+
+    private var storageFigures: [Figure] {
+        guard let now = storage?.statistics else { return [] }
+        return [
+            Figure("commits_total", .counter, "Commits.", now.commits),
+            Figure(
+                "layers_written_total", .counter, "Layers written, each for one or more commits.", now.layersWritten),
+            Figure("rows_total", .counter, "Rows accepted.", now.rows),
+            Figure("rows_rejected_total", .counter, "Rows refused at their commit.", now.rejectedRows),
+            Figure("ingested_bytes_total", .counter, "Bytes of accepted rows as columns in memory.", now.bytesIngested),
+            Figure("written_bytes_total", .counter, "Bytes written to disk for any reason.", now.bytesWritten),
+            Figure("syncs_total", .counter, "Calls of fdatasync for layers.", now.syncs),
+            Figure("seals_total", .counter, "Hot segments sealed.", now.seals),
+            Figure("merges_total", .counter, "Merges of sealed segments.", now.merges),
+            Figure("write_failures_total", .counter, "Writes and syncs that failed.", now.failures),
+            Figure("cache_hits_total", .counter, "Blocks found in the cache.", now.cacheHits),
+            Figure("cache_misses_total", .counter, "Blocks read from files.", now.cacheMisses),
+            Figure("cache_bytes", .gauge, "Bytes in the block cache.", now.cacheBytes),
+            Figure("head_bytes", .gauge, "Bytes of layers held in memory.", now.headBytes),
+            Figure("hot_layers", .gauge, "Layers in hot segments.", now.layers),
+            Figure("hot_segments", .gauge, "Hot segments.", now.hotSegments),
+            Figure("sealed_segments", .gauge, "Sealed segments.", now.sealedSegments),
+            Figure("damaged_layers", .gauge, "Stretches of bytes that opening found damaged.", now.damagedLayers),
+            Figure("series", .gauge, "Series met, over all open namespaces.", now.series),
+            Figure("stored_bytes", .gauge, "Bytes of the files that manifests name.", now.bytesStored),
         ]
     }
 }
