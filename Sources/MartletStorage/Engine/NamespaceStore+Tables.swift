@@ -62,7 +62,7 @@ extension NamespaceStore {
     /// before it made, whether or not a merge came in between.
     func changeType(of field: String, in table: String, to type: ColumnType) throws(MartletError) {
         try Self.checkFieldType(type, field)
-        while try !tryChangeType(of: field, in: table, to: type) { try compact() }
+        while try !tryChangeType(of: field, in: table, to: type) { _ = try compact() }
     }
 
     /// - Returns: `false` where stored values are of a type that the field had before its present one.
