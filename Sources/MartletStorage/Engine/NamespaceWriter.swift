@@ -39,7 +39,7 @@ final class NamespaceWriter {
     /// - Returns: one outcome per append; throws when nothing was committed.
     func commit(_ group: [PendingAppend]) throws(MartletError) -> [AppendOutcome] {
         try ensureUsableLog()
-        learnSealedSeries()
+        let sealedSeries = state.sealed.reduce(0) { $0 + Int(clamping: $1.info.seriesCount) }
         var catalog = state.catalog
         var outcomes: [AppendOutcome] = []
         var stages: [UInt32: TableStage] = [:]
@@ -59,6 +59,7 @@ final class NamespaceWriter {
                 let limit = core.options.seriesLimit
                 let series = series
                 let refused = try stage.add(batch) { tags throws(MartletError) in
+                    if !knowsAllSeries && series.count + sealedSeries >= limit { learnSealedSeries() }
                     let (id, isNew) = try series.intern(table: definition.id, tags, limit: limit)
                     if isNew { unlisted.insert(id) }
                     return (id, !unlisted.isEmpty && unlisted.contains(id))
@@ -92,9 +93,6 @@ final class NamespaceWriter {
     /// After an opening, the series of sealed segments are unknown until a query needs them. They must be known where
     /// the limit on series might be reached. A damaged segment is passed over: its series count when it is repaired.
     private func learnSealedSeries() {
-        if knowsAllSeries { return }
-        let most = series.count + state.sealed.reduce(0) { $0 + Int(clamping: $1.info.seriesCount) }
-        if most <= core.options.seriesLimit { return }
         for segment in state.sealed { _ = Result { () throws(MartletError) in try segment.loadSeries() } }
         knowsAllSeries = true
     }

@@ -149,7 +149,7 @@ extension FunctionRegistry {
             ScalarDefinition(
                 "abs", "abs(number)",
                 [
-                    Overload([.number], typed: { $0[0] ?? .float64 }) { (call) throws(MartletError) in
+                    Overload([.number], typed: { $0[0] ?? .int64 }) { (call) throws(MartletError) in
                         switch call[0].type {
                         case .float64:
                             ColumnKernels.mapFixed(call[0], type: .float64, rowCount: call.rowCount) {

@@ -54,10 +54,11 @@ extension FunctionRegistry {
                 }
             ]
             if name == "epoch_ms" {
-                overloads.append(
+                // First, because an untyped NULL takes the first form and comes as a column of BIGINT.
+                overloads.insert(
                     Overload([.integer], .timestamp) { (call) throws(MartletError) in
                         try Self.scaled(call, unit)
-                    })
+                    }, at: 0)
             }
             register(ScalarDefinition(name, "\(name)(time)", overloads))
         }
