@@ -158,7 +158,7 @@ class Martlet(Server):
         machine.settle(self.pid, 20)
 
     def count(self):
-        return json.loads(self.statement("SELECT count(usage_user) FROM cpu")[1])["rows"][0][0]
+        return json.loads(self.statement("SELECT count(usage_user) AS n FROM cpu")[1])[0]["n"]
 
     def ask(self, question, want_rows=False):
         text = sql(question, "time_bucket(INTERVAL '1 minute', time)", "time_bucket(INTERVAL '1 hour', time)",
@@ -166,7 +166,7 @@ class Martlet(Server):
         seconds, body = self.statement(text)
         if not want_rows:
             return seconds, None
-        return seconds, [[self.plain(value) for value in row] for row in json.loads(body)["rows"]]
+        return seconds, [[self.plain(value) for value in row.values()] for row in json.loads(body)]
 
     @staticmethod
     def plain(value):
