@@ -93,5 +93,23 @@ package enum Compression {
         }
     }
 
+    /// The `count` bytes that `bytes` decompress to, in memory of their own.
+    ///
+    /// - Throws: as `decompress(_:method:into:)`.
+    package static func decompressed(
+        _ bytes: UnsafeRawBufferPointer, method: Method, count: Int
+    ) throws(MartletError) -> Buffer {
+        var raw = MutableBuffer(capacity: count)
+        do throws(MartletError) {
+            try decompress(bytes, method: method, into: UnsafeMutableRawBufferPointer(start: raw.base, count: count))
+        } catch {
+            // Said aloud, because Swift 6.3 does not run the deinit of a value that only the other path consumes.
+            _ = consume raw
+            throw error
+        }
+        raw.byteCount = count
+        return raw.finish()
+    }
+
     private static func errorName(_ code: Int) -> String { String(cString: ZSTD_getErrorName(code)) }
 }

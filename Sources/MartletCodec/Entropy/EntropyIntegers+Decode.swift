@@ -213,7 +213,10 @@ extension EntropyIntegers {
 
         init(_ bytes: UnsafeRawBufferPointer) {
             isMissing = bytes.count < 8
-            base = (bytes.baseAddress ?? Buffer.empty.baseAddress).assumingMemoryBound(to: UInt8.self)
+            // A page whose symbols carry no raw bits may end here, and the kernels load a window of eight bytes all the
+            // same: then from bytes that are always there.
+            let source = isMissing ? Buffer.empty.baseAddress : bytes.baseAddress ?? Buffer.empty.baseAddress
+            base = source.assumingMemoryBound(to: UInt8.self)
             last = UInt64(max(bytes.count, 8) - 8)
         }
 

@@ -165,10 +165,6 @@ enum TextSection {
         if method == raw { return Buffer(copying: try reader.take(length)) }
         guard let method = Compression.Method(rawValue: method) else { throw corrupt("unknown compression \(method)") }
         guard length / expansionLimit <= reader.remaining else { throw corrupt("text that expands beyond the limit") }
-        var text = MutableBuffer(capacity: length)
-        try Compression.decompress(
-            reader.rest, method: method, into: UnsafeMutableRawBufferPointer(start: text.base, count: length))
-        text.byteCount = length
-        return text.finish()
+        return try Compression.decompressed(reader.rest, method: method, count: length)
     }
 }

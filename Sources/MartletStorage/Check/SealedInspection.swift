@@ -86,12 +86,7 @@ struct SealedInspection {
         do throws(MartletError) {
             let packed = try file.read(table.index)
             defer { withExtendedLifetime(packed) {} }
-            var raw = MutableBuffer(capacity: table.indexLength)
-            try Compression.decompress(
-                packed.bytes, method: .zstd,
-                into: UnsafeMutableRawBufferPointer(start: raw.base, count: table.indexLength))
-            raw.byteCount = table.indexLength
-            let bytes = raw.finish()
+            let bytes = try Compression.decompressed(packed.bytes, method: .zstd, count: table.indexLength)
             defer { withExtendedLifetime(bytes) {} }
             blockCount += 1
             var reader = ByteReader(bytes.bytes, "segment index")

@@ -65,15 +65,13 @@ package enum FrameCodec {
         }
         guard let method = header.compression else { return try Message(header.type, body: body) }
         // Zeroed pages cost nothing until they are written; the length was checked against the limit.
-        var expanded = MutableBuffer(capacity: header.expandedLength)
+        let expanded: Buffer
         do throws(MartletError) {
-            try Compression.decompress(
-                body, method: method,
-                into: UnsafeMutableRawBufferPointer(start: expanded.base, count: header.expandedLength))
+            expanded = try Compression.decompressed(body, method: method, count: header.expandedLength)
         } catch {
             throw MartletError(.protocolViolation, "a frame's body does not decompress: \(error.message)")
         }
-        expanded.byteCount = header.expandedLength
+        defer { withExtendedLifetime(expanded) {} }
         return try Message(header.type, body: expanded.bytes)
     }
 }
