@@ -30,6 +30,7 @@ extension IntegerDecoder {
         case .runs: "runs"
         case .pieces(let decoder): "pieces + \(decoder.residuals.description)"
         case .periodic: "periodic"
+        case .listed: "listed"
         case .entropy(let decoder): "entropy \(decoder.plan.mode)\(decoder.tables.contexts == 4 ? " in context" : "")"
         case .dictionary(let decoder): "dictionary of \(decoder.indices.description)"
         }

@@ -67,7 +67,7 @@ struct GoldenTests {
     func write() throws {
         let target = URL(fileURLWithPath: ProcessInfo.processInfo.environment["MARTLET_WRITE_GOLDEN"] ?? "")
         var samples: [Sample] = []
-        for length in [1100, 5000] {
+        for length in [1100, 5000, 24] {
             samples += try ColumnSamples.integerShapes.map { try Self.sample("int64", $0.name, length) }
             samples += try ColumnSamples.floatShapes.map { try Self.sample("float64", $0.name, length) }
             samples += try ColumnSamples.boolShapes.map { try Self.sample("bool", $0.name, length) }

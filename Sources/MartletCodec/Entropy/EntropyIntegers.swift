@@ -10,8 +10,11 @@ enum EntropyIntegers {
     /// Zero bytes after the raw bits of a page, so that a decoder may load eight bytes at any of them.
     static let rawPadding = 8
 
-    /// The logarithm of the values of a page: a range of rows decodes the pages it touches.
-    static func pageBits(_ effort: Effort) -> Int { effort == .cold ? 16 : 14 }
+    /// The logarithm of the values of a page: a range of rows decodes the pages it touches. Where the coder's states, 128
+    /// bytes a page, would weigh, pages are long: such values are quick to decode.
+    static func pageBits(_ effort: Effort, bytesPerValue: Double) -> Int {
+        effort == .cold || bytesPerValue < 0.1 ? 16 : 14
+    }
 
     static func pages(_ count: Int, pageBits: Int) -> Int { (count + (1 << pageBits) - 1) >> pageBits }
 
@@ -29,7 +32,7 @@ enum EntropyIntegers {
             estimate * 0.92 < Double(limit)
         else { return false }
 
-        let pageBits = pageBits(effort)
+        let pageBits = pageBits(effort, bytesPerValue: estimate / Double(count))
         let pageLength = 1 << pageBits
         var origins: [UInt64] = []
         var exceptions: [(position: Int, residual: Int64)] = []

@@ -22,6 +22,8 @@ enum IntegerStream {
         case dictionary = 6
         /// See `EntropyIntegers`.
         case entropy = 7
+        /// See `ListedIntegers`.
+        case listed = 8
     }
 
     static let deepest = 5
@@ -62,6 +64,11 @@ enum IntegerStream {
         output.append(Kind.packed.rawValue)
         PackedIntegers.encode(values, count: count, effort: effort, into: &output)
         best.settle(&output)
+        if count <= ListedIntegers.longest {
+            output.append(Kind.listed.rawValue)
+            ListedIntegers.encode(values, count: count, into: &output)
+            best.settle(&output)
+        }
         try encodeNested(values, count, effort, attempts, &best, &output)
         if output.byteCount - best.start > count * 8 + 1 {
             output.byteCount = best.start
@@ -179,6 +186,7 @@ indirect enum IntegerDecoder {
     case periodic(PeriodicIntegers.Decoder)
     case dictionary(DictionaryIntegers.Decoder)
     case entropy(EntropyIntegers.Decoder)
+    case listed([Int64])
 
     /// Reads the head of a stream of `count` integers that fills `bytes`.
     init(_ bytes: UnsafeRawBufferPointer, count: Int, depth: Int = 0) throws(MartletError) {
@@ -194,6 +202,7 @@ indirect enum IntegerDecoder {
         case .periodic: self = .periodic(try PeriodicIntegers.Decoder(&reader, count: count, depth: depth))
         case .dictionary: self = .dictionary(try DictionaryIntegers.Decoder(&reader, count: count, depth: depth))
         case .entropy: self = .entropy(try EntropyIntegers.Decoder(&reader, count: count))
+        case .listed: self = .listed(try ListedIntegers.decode(&reader, count: count))
         case nil: throw corrupt("unknown integer encoding \(kind)")
         }
     }
@@ -210,6 +219,7 @@ indirect enum IntegerDecoder {
         case .periodic(let decoder): decoder.decode(range, into: output)
         case .dictionary(let decoder): try decoder.decode(range, into: output)
         case .entropy(let decoder): try decoder.decode(range, to: .integers(output))
+        case .listed(let values): for index in range { output[index - range.lowerBound] = values[index] }
         }
     }
 
