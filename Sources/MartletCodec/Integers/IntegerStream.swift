@@ -228,6 +228,7 @@ indirect enum IntegerDecoder {
         switch self {
         case .constant(let value): output.update(repeating: Double(value) / power, count: range.count)
         case .packed(let decoder): try decoder.decode(range, to: .doubles(output, power: power))
+        case .runs(let decoder): decoder.decode(range, power: power, into: output)
         case .entropy(let decoder): try decoder.decode(range, to: .doubles(output, power: power))
         default:
             // The integers are written where the doubles will be; the division reads each before it writes it.

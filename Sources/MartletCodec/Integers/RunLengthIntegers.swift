@@ -47,14 +47,48 @@ enum RunLengthIntegers {
         }
 
         func decode(_ range: Range<Int>, into output: UnsafeMutablePointer<Int64>) {
-            var position = 0
-            for run in 0..<lengths.count {
-                let end = position + Int(lengths[run])
-                let from = max(position, range.lowerBound)
-                let to = min(end, range.upperBound)
-                if from < to { (output + (from - range.lowerBound)).update(repeating: heads[run], count: to - from) }
-                position = end
-                if position >= range.upperBound { return }
+            heads.withUnsafeBufferPointer { expand($0, range, into: output) }
+        }
+
+        /// The values of `range`, below 2^51 in magnitude, divided by `power`: one division a run.
+        func decode(_ range: Range<Int>, power: Double, into output: UnsafeMutablePointer<Double>) {
+            let divided = Scratch<Double>(count: heads.count)
+            for run in 0..<heads.count { divided.pointer[run] = Double(heads[run]) / power }
+            expand(UnsafeBufferPointer(start: divided.pointer, count: heads.count), range, into: output)
+        }
+
+        /// Writes each run's head as often as its length says, `range.count` elements in all.
+        ///
+        /// Runs are short more often than not, so a head is stored eight at a time, past the end of its run: the next one
+        /// overwrites what is too much. Only where that would leave the output is the rest written exactly.
+        private func expand<T: SIMDScalar>(
+            _ heads: UnsafeBufferPointer<T>, _ range: Range<Int>, into output: UnsafeMutablePointer<T>
+        ) {
+            var run = 0
+            var end = 0
+            while run < lengths.count && end + Int(lengths[run]) <= range.lowerBound {
+                end += Int(lengths[run])
+                run += 1
+            }
+            let memory = UnsafeMutableRawPointer(output)
+            let total = range.count
+            let stride = MemoryLayout<T>.stride
+            var place = 0
+            while place < total {
+                end += Int(lengths[run])
+                let stop = min(end &- range.lowerBound, total)
+                if stop &+ 7 <= total {
+                    let eight = SIMD8(repeating: heads[run])
+                    while place < stop {
+                        memory.storeBytes(of: eight, toByteOffset: place &* stride, as: SIMD8<T>.self)
+                        place &+= 8
+                    }
+                    place = stop
+                } else {
+                    (output + place).update(repeating: heads[run], count: stop - place)
+                    place = stop
+                }
+                run &+= 1
             }
         }
     }
