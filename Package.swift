@@ -66,7 +66,7 @@ var targets: [Target] = [
     tests("MartletStorageTests", ["MartletStorage"], resources: [.copy("Golden")]),
     tests("MartletQueryTests", ["MartletQuery"], resources: [.copy("SQL")]),
     tests("MartletParquetTests", ["MartletParquet"], resources: [.copy("Golden")]),
-    tests("MartletTests", ["Martlet"], resources: [.copy("Golden")]),
+    tests("MartletTests", ["Martlet", "MartletParquet"], resources: [.copy("Golden")]),
 ]
 
 var dependencies: [Package.Dependency] = [

@@ -42,6 +42,10 @@ public final class Database: Sendable {
         public var queryMemoryLimit: Int?
         /// The functions that SQL knows; add your own with `register`.
         public var functions = FunctionRegistry.builtIn
+        /// Where destinations of exports may lead, by their scheme; add an object store with `register`.
+        public var sinks = SegmentSinkRegistry.builtIn
+        /// Where EXPORT may write: anywhere that this process can. A server's clients name paths of its machine.
+        public var exports = ExportPolicy.anywhere
         /// Files; a simulated file system in tests.
         public var fileSystem: any FileSystem = POSIXFileSystem()
         /// Time; a set clock in tests.
@@ -82,6 +86,8 @@ public final class Database: Sendable {
         var limits = QueryOptions()
         limits.functions = options.functions
         limits.timeout = options.queryTimeout.map { Int64($0 * 1e9) }
+        limits.exporter = DatabaseExporter(
+            sinks: options.sinks, fileSystem: options.fileSystem, policy: options.exports)
         limits.memoryLimit = options.queryMemoryLimit ?? options.memoryLimit / 2
         return Database(
             path: path, engine: engine, queries: QueryEngine(directory: engine, options: limits, memory: engine.memory))

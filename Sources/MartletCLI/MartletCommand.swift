@@ -9,7 +9,8 @@ struct MartletCommand: AsyncParsableCommand {
         abstract: "The Martlet time-series engine: daemon and tools in one program.",
         version: "martlet \(Version.current)",
         subcommands: [
-            ServeCommand.self, QueryCommand.self, ImportCommand.self, SendCommand.self, StatusCommand.self,
+            ServeCommand.self, QueryCommand.self, ImportCommand.self, ExportCommand.self, SendCommand.self,
+            StatusCommand.self,
             CheckCommand.self, CompactCommand.self,
         ])
 }

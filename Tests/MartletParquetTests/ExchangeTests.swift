@@ -72,11 +72,12 @@ struct ExchangeTests {
             }
             try Exchange.write(RoundTrip.dump(batches), to: "\(directory)/\(shape).expected")
             for (name, options) in Exchange.variants {
-                let sink = FileSink(try files.open("\(directory)/\(name)-\(shape).parquet", .create))
+                let sink = ObjectSink(
+                    try DirectorySink(directory, fileSystem: files).create("\(name)-\(shape).parquet"))
                 let writer = try ParquetWriter(schema: SampleBatches.schema, options: options, to: sink)
                 for batch in batches { try writer.append(batch) }
                 #expect(try writer.finish().rowCount == Int64(rows))
-                try sink.synchronize()
+                try sink.finish()
             }
         }
         try writeLarge(directory)
@@ -122,7 +123,8 @@ struct ExchangeTests {
         ]
         var options = ParquetWriterOptions()
         options.rowGroupRows = 100_000
-        let sink = FileSink(try POSIXFileSystem().open("\(directory)/large.parquet", .create))
+        let sink = ObjectSink(
+            try DirectorySink(directory, fileSystem: POSIXFileSystem()).create("large.parquet"))
         let writer = try ParquetWriter(schema: schema, options: options, to: sink)
         let hosts = StringDictionary((0..<100).map { "host-\($0)" })
         for start in stride(from: 0, to: 300_000, by: 10_000) {
@@ -137,7 +139,7 @@ struct ExchangeTests {
             try writer.append(batch)
         }
         _ = try writer.finish()
-        try sink.synchronize()
+        try sink.finish()
     }
 
     @Test("Files of other writers are read", .enabled(if: Exchange.incoming != nil))

@@ -210,11 +210,7 @@ struct ImportCommand: AsyncParsableCommand {
     static func progressText(_ seconds: Double, _ counts: ImportFigures.Counts, read: Int, of size: Int?) -> String {
         var text = ""
         if let size, size > 0 {
-            let share = min(1, Double(read) / Double(size))
-            let width = 24
-            let full = Int(share * Double(width))
-            text += "[" + String(repeating: "#", count: full) + String(repeating: ".", count: width - full) + "] "
-            text += "\(Int(share * 100)) %  "
+            text += Figures.bar(Double(read) / Double(size))
         } else {
             text += "\(Figures.bytes(read)) read  "
         }

@@ -51,6 +51,11 @@ struct ServeCommand: AsyncParsableCommand {
     @Option(name: .long, help: "The longest that a query may run in seconds; 0 for no limit.")
     var queryTimeout = 60.0
 
+    @Option(
+        name: .long, help: "The directory that EXPORT may write below; without it, EXPORT to a path is refused.",
+        completion: .directory)
+    var exportDir: String?
+
     @Option(name: .long, help: "A file to write the process id to; removed at the end.", completion: .file())
     var pidFile: String?
 
@@ -104,6 +109,9 @@ struct ServeCommand: AsyncParsableCommand {
         options.memoryLimit = try Self.bytes(memory)
         options.seriesLimit = seriesLimit
         options.queryTimeout = queryTimeout == 0 ? nil : queryTimeout
+        options.exports =
+            exportDir.map { .below($0) } ?? .nowhere(reason: "the daemon was started without --export-dir")
+        guard exportDir != "" else { throw ValidationError("--export-dir must not be empty.") }
         guard options.memoryLimit >= 16 << 20 else { throw ValidationError("--memory must be at least 16MiB.") }
         guard seriesLimit > 0 else { throw ValidationError("--series-limit must be positive.") }
         guard queryTimeout >= 0 else { throw ValidationError("--query-timeout must not be negative.") }
@@ -121,12 +129,12 @@ struct ServeCommand: AsyncParsableCommand {
     }
 
     /// A size such as `64MiB`, `1G` or `1000000`; k, M and G count in powers of 1,024.
-    static func bytes(_ text: String) throws -> Int {
+    static func bytes(_ text: String, option: String = "--memory") throws -> Int {
         let digits = text.prefix { $0.isNumber }
         let unit = text.dropFirst(digits.count).lowercased()
         let shifts = ["": 0, "b": 0, "k": 10, "kib": 10, "m": 20, "mib": 20, "g": 30, "gib": 30]
         guard let number = Int(digits), let shift = shifts[unit], number < 1 << 32 else {
-            throw ValidationError("--memory must be a size such as 256MiB or 1GiB, not \(text).")
+            throw ValidationError("\(option) must be a size such as 256MiB or 1GiB, not \(text).")
         }
         return number << shift
     }

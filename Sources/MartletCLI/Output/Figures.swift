@@ -33,6 +33,15 @@ enum Figures {
         return (scaled < 0 ? "-" : "") + String(whole) + (digits > 0 ? "." + fraction : "")
     }
 
+    /// `[######..................] 25 %  `, for progress lines.
+    static func bar(_ share: Double) -> String {
+        let share = max(0, min(1, share))
+        let width = 24
+        let full = Int(share * Double(width))
+        return "[" + String(repeating: "#", count: full) + String(repeating: ".", count: width - full)
+            + "] \(Int(share * 100)) %  "
+    }
+
     /// `850 ms`, `3.2 s`, `2 min 05 s`.
     static func duration(_ seconds: Double) -> String {
         if seconds < 1 { return "\(fixed(seconds * 1000, seconds < 0.01 ? 2 : 0)) ms" }

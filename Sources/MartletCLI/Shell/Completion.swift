@@ -8,7 +8,8 @@ struct Completion: Sendable {
     static let keywords = [
         "ALL", "ALTER", "ANALYZE", "AND", "AS", "ASC", "ASOF", "BETWEEN", "BIGINT", "BOOLEAN", "BY", "CASE", "CAST",
         "COLUMN", "COLUMNS", "COMPACT", "CREATE", "DELETE", "DESC", "DESCRIBE", "DISTINCT", "DOUBLE", "DROP", "ELSE",
-        "END", "EXISTS", "EXPLAIN", "FALSE", "FILTER", "FROM", "GROUP", "HAVING", "IN", "INNER", "INSERT", "INTERVAL",
+        "END", "EXISTS", "EXPLAIN", "EXPORT", "FALSE", "FILTER", "FROM", "GROUP", "HAVING", "IN", "INNER", "INSERT",
+        "INTERVAL",
         "INTO", "IS", "JOIN", "LEFT", "LIKE", "LIMIT", "NAMESPACE", "NAMESPACES", "NOT", "NULL", "OFFSET", "ON", "OR",
         "ORDER", "OVER", "PARTITION", "RANGE", "ROWS", "SEGMENTS", "SELECT", "SERIES", "SHOW", "TABLE", "TABLES", "TAG",
         "TAGS", "THEN", "TIMESTAMP", "TRUE", "UBIGINT", "UNION", "USING", "VALUES", "VARCHAR", "WHEN", "WHERE", "WITH",

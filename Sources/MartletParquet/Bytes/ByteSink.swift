@@ -9,17 +9,18 @@ package protocol ByteSink: AnyObject {
     func write(_ bytes: UnsafeRawBufferPointer) throws(MartletError)
 }
 
-/// A sink that appends to a file from its start through a buffer, and sums up what passes. One writer at a time.
-package final class FileSink: ByteSink {
-    private let file: any File
+/// A sink that hands bytes to an object through a buffer, and sums up what passes. One writer at a time.
+package final class ObjectSink: ByteSink {
+    /// The object.
+    package let object: any SinkObject
     private var pending: MutableBuffer
     private var written: Int64 = 0
     private let bufferSize: Int
     private var checksum: UInt32 = 0
 
-    /// A sink for an empty file.
-    package init(_ file: any File, bufferSize: Int = 256 << 10) {
-        self.file = file
+    /// A sink for an object that nothing was written to.
+    package init(_ object: any SinkObject, bufferSize: Int = 64 << 10) {
+        self.object = object
         self.bufferSize = bufferSize
         pending = MutableBuffer(capacity: bufferSize)
     }
@@ -33,22 +34,22 @@ package final class FileSink: ByteSink {
         checksum = CRC32C.checksum(bytes, seed: checksum)
         if pending.byteCount + bytes.count > bufferSize { try flush() }
         if bytes.count >= bufferSize {
-            try file.write(bytes, at: written)
+            try object.write(bytes)
             written += Int64(bytes.count)
         } else {
             pending.append(bytes)
         }
     }
 
-    /// Hands everything accepted to the file and makes it durable.
-    package func synchronize() throws(MartletError) {
+    /// Hands everything accepted to the object and finishes it.
+    package func finish() throws(MartletError) {
         try flush()
-        try file.sync()
+        try object.finish()
     }
 
     private func flush() throws(MartletError) {
         guard pending.byteCount > 0 else { return }
-        try file.write(pending.bytes, at: written)
+        try object.write(pending.bytes)
         written += Int64(pending.byteCount)
         pending.byteCount = 0
     }

@@ -34,12 +34,23 @@ package struct ExportManifest: Sendable, Equatable {
 
     /// When the export was begun.
     package var created: Timestamp
+    /// The format of the files.
+    package var fileFormat: String
     /// The tables, in the order in which they were exported.
     package var tables: [Table] = []
     /// The files, in the order in which they were finished.
     package var files: [Entry] = []
     /// Timestamps that lost what is finer than a microsecond.
     package var truncatedTimestamps = 0
+    /// Values and rows that the files' format has no form for.
+    package var omittedValues = 0
+    package var omittedRows = 0
+
+    /// A manifest without tables.
+    package init(created: Timestamp, fileFormat: String) {
+        self.created = created
+        self.fileFormat = fileFormat
+    }
 
     /// Rows in all files.
     package var rowCount: Int64 { files.reduce(0) { $0 + $1.rowCount } }
@@ -50,8 +61,12 @@ package struct ExportManifest: Sendable, Equatable {
     package var json: String {
         var text = "{\n  \"format\": \"martlet-export\",\n  \"version\": 1,\n"
         text += "  \"created\": \(Self.quoted(CivilTime.timestamp(created.nanoseconds))),\n"
+        text += "  \"file_format\": \(Self.quoted(fileFormat)),\n"
         text += "  \"rows\": \(rowCount),\n  \"bytes\": \(byteCount),\n"
         text += "  \"truncated_timestamps\": \(truncatedTimestamps),\n"
+        if omittedValues + omittedRows > 0 {
+            text += "  \"omitted_values\": \(omittedValues),\n  \"omitted_rows\": \(omittedRows),\n"
+        }
         text += "  \"tables\": " + Self.list(tables.map(Self.json)) + ",\n"
         text += "  \"files\": " + Self.list(files.map(Self.json)) + "\n}\n"
         return text

@@ -19,44 +19,48 @@ package struct PartitionedExportOptions: Sendable {
 ///
 /// Rows may come in any order; the fewest and densest files come of rows in the order of time, for then one file is open at
 /// a time. A part has its name only once it is whole and durable, and the manifest is written last: a folder with a
-/// manifest is complete. Exports into the same directory add parts and a further manifest and never replace anything.
+/// manifest is complete. Exports into the same sink add parts and a further manifest and never replace anything.
 /// Not safe for use by two threads at once.
 package final class PartitionedExport {
-    private let directory: String
+    private let sink: any SegmentSink
+    private let format: any ExportFormat
     private let options: PartitionedExportOptions
-    private let fileSystem: any FileSystem
-    private let workspace: PageWorkspace
     private var manifest: ExportManifest
     private var table: TableExport?
     private var isFinished = false
 
-    /// Begins an export into `directory`, which is made if its parent exists.
-    package init(
+    /// Begins an export of Parquet into `directory`, which is made if it does not exist.
+    package convenience init(
         directory: String, options: PartitionedExportOptions = PartitionedExportOptions(), fileSystem: any FileSystem,
         clock: any Clock
+    ) throws(MartletError) {
+        try self.init(
+            DirectorySink(directory, fileSystem: fileSystem), format: ParquetExportFormat(options.writer),
+            options: options, clock: clock)
+    }
+
+    /// Begins an export in any format into any sink.
+    package init(
+        _ sink: any SegmentSink, format: any ExportFormat,
+        options: PartitionedExportOptions = PartitionedExportOptions(), clock: any Clock
     ) throws(MartletError) {
         guard options.fileBytes >= 1, options.bufferBytes >= 1, options.openFiles >= 1 else {
             throw MartletError(.invalidArgument, "the limits of an export must be positive")
         }
-        self.directory = directory
+        self.sink = sink
+        self.format = format
         self.options = options
-        self.fileSystem = fileSystem
-        workspace = try PageWorkspace(options.writer.compression)
-        manifest = ExportManifest(created: clock.now())
-        if !fileSystem.exists(directory) {
-            try fileSystem.createDirectory(directory)
-            try fileSystem.syncDirectory(Self.parent(of: directory))
-        }
-    }
-
-    private static func parent(of path: String) -> String {
-        let parts = path.split(separator: "/", omittingEmptySubsequences: true).dropLast()
-        let joined = parts.joined(separator: "/")
-        return path.hasPrefix("/") ? "/" + joined : joined.isEmpty ? "." : joined
+        manifest = ExportManifest(created: clock.now(), fileFormat: format.name)
     }
 
     /// Rows of files finished so far, for showing progress.
-    package var finishedRows: Int64 { manifest.rowCount + (table?.files.reduce(0) { $0 + $1.rowCount } ?? 0) }
+    package var finishedRows: Int64 { finishedFiles.reduce(0) { $0 + $1.rowCount } }
+
+    /// The number of files finished so far.
+    package var finishedCount: Int { manifest.files.count + (table?.files.count ?? 0) }
+
+    /// The files finished so far, in that order. O(their number).
+    package var finishedFiles: [ExportManifest.Entry] { manifest.files + (table?.files ?? []) }
 
     /// Begins a table, after finishing the one before it. Its rows are partitioned by the `.time` column, if it has one.
     package func beginTable(
@@ -70,7 +74,7 @@ package final class PartitionedExport {
             namespace: namespace, table: name, columns: schema, partitionKeys: keys)
         manifest.tables.append(description)
         table = TableExport(
-            description, directory: directory, options: options, workspace: workspace, fileSystem: fileSystem)
+            description, sink: sink, format: format, options: options)
     }
 
     /// A key that no column bears, whatever its case: readers would take one for the other.
@@ -94,6 +98,8 @@ package final class PartitionedExport {
         try table.finish()
         manifest.files += table.files
         manifest.truncatedTimestamps += table.truncatedTimestamps
+        manifest.omittedValues += table.omittedValues
+        manifest.omittedRows += table.omittedRows
         self.table = nil
     }
 
@@ -105,20 +111,20 @@ package final class PartitionedExport {
         isFinished = true
         var name = "_manifest.json"
         var number = 2
-        while fileSystem.exists("\(directory)/\(name)") {
+        while try sink.contains(name) {
             name = "_manifest-\(number).json"
             number += 1
         }
-        let partial = "\(directory)/.\(name).partial"
-        if fileSystem.exists(partial) { try fileSystem.remove(partial) }
-        let file = try fileSystem.open(partial, .create)
-        let text = Buffer(Array(manifest.json.utf8))
-        try file.write(text.bytes, at: 0)
-        withExtendedLifetime(text) {}
-        try file.sync()
-        try file.close()
-        try fileSystem.rename(partial, to: "\(directory)/\(name)")
-        try fileSystem.syncDirectory(directory)
+        let object = try sink.create(name)
+        do throws(MartletError) {
+            let text = Buffer(Array(manifest.json.utf8))
+            try object.write(text.bytes)
+            withExtendedLifetime(text) {}
+            try object.finish()
+        } catch {
+            try object.cancel()
+            throw error
+        }
         return manifest
     }
 

@@ -6,12 +6,14 @@ final class TableExport {
     private(set) var files: [ExportManifest.Entry] = []
     /// Timestamps that lost what is finer than the unit they are written in.
     private(set) var truncatedTimestamps = 0
+    /// Values and rows that the format has no form for.
+    private(set) var omittedValues = 0
+    private(set) var omittedRows = 0
 
     private let table: ExportManifest.Table
-    private let directory: String
+    private let sink: any SegmentSink
+    private let format: any ExportFormat
     private let options: PartitionedExportOptions
-    private let workspace: PageWorkspace
-    private let fileSystem: any FileSystem
     private let timeColumn: Int?
     /// The open files; the key is the day, or `nil` where the table has no time.
     private var parts: [Int64?: Part] = [:]
@@ -20,26 +22,25 @@ final class TableExport {
     private var uses = 0
 
     init(
-        _ table: ExportManifest.Table, directory: String, options: PartitionedExportOptions, workspace: PageWorkspace,
-        fileSystem: any FileSystem
+        _ table: ExportManifest.Table, sink: any SegmentSink, format: any ExportFormat,
+        options: PartitionedExportOptions
     ) {
         self.table = table
-        self.directory = directory
+        self.sink = sink
+        self.format = format
         self.options = options
-        self.workspace = workspace
-        self.fileSystem = fileSystem
         timeColumn = table.columns.firstIndex { $0.role == .time }
     }
 
     /// A file that is being written.
     private final class Part {
-        let export: ParquetFileExport
+        let file: any ExportFile
         let path: String
         var lastUse = 0
         private(set) var timeRange: TimeRange?
 
-        init(_ export: ParquetFileExport, path: String) {
-            self.export = export
+        init(_ file: any ExportFile, path: String) {
+            self.file = file
             self.path = path
         }
 
@@ -81,11 +82,11 @@ final class TableExport {
         let part = try self.part(day)
         uses += 1
         part.lastUse = uses
-        let before = part.export.writer.bufferedBytes
-        try part.export.writer.append(batch, rows: rows)
-        bufferedBytes += part.export.writer.bufferedBytes - before
+        let before = part.file.bufferedBytes
+        try part.file.append(batch, rows: rows)
+        bufferedBytes += part.file.bufferedBytes - before
         if let timeColumn { part.cover(batch.columns[timeColumn], rows) }
-        if part.export.writtenBytes >= options.fileBytes { try finish(day) }
+        if part.file.writtenBytes >= options.fileBytes { try finish(day) }
         if bufferedBytes > options.bufferBytes { try endFullestRowGroup() }
     }
 
@@ -106,46 +107,39 @@ final class TableExport {
             HivePath.folder(table.partitionKeys[1], table.table),
         ]
         if let day { folders.append(HivePath.folder(table.partitionKeys[2], CivilTime.date(day: day))) }
-        var path = directory
-        for folder in folders {
-            let parent = path
-            path += "/" + folder
-            if !fileSystem.exists(path) {
-                try fileSystem.createDirectory(path)
-                try fileSystem.syncDirectory(parent)
-            }
-        }
+        let folder = folders.joined(separator: "/")
+        let ending = format.fileExtension
         var number = nextNumbers[day] ?? 1
-        while fileSystem.exists("\(path)/part-\(number).parquet") { number += 1 }
+        while try sink.contains("\(folder)/part-\(number).\(ending)") { number += 1 }
         nextNumbers[day] = number + 1
-        let name = "part-\(number).parquet"
-        let export = try ParquetFileExport(
-            directory: path, name: name, schema: table.columns, options: options.writer, workspace: workspace,
-            fileSystem: fileSystem)
-        bufferedBytes += export.writer.bufferedBytes
-        return Part(export, path: (folders + [name]).joined(separator: "/"))
+        let path = "\(folder)/part-\(number).\(ending)"
+        let file = try format.begin(try sink.create(path), table: table.table, schema: table.columns)
+        bufferedBytes += file.bufferedBytes
+        return Part(file, path: path)
     }
 
     private func endFullestRowGroup() throws(MartletError) {
-        let held = { (part: Part) in part.export.writer.bufferedBytes }
+        let held = { (part: Part) in part.file.bufferedBytes }
         guard let fullest = parts.values.max(by: { held($0) < held($1) }) else { return }
         let before = held(fullest)
-        try fullest.export.writer.endRowGroup()
+        try fullest.file.flush()
         bufferedBytes += held(fullest) - before
     }
 
     private func finish(_ day: Int64?) throws(MartletError) {
         guard let part = parts[day] else { return }
-        let buffered = part.export.writer.bufferedBytes
-        let result = try part.export.finish()
+        let buffered = part.file.bufferedBytes
+        let result = try part.file.finish()
         parts[day] = nil
         bufferedBytes -= buffered
-        truncatedTimestamps += result.summary.truncatedTimestamps
-        let unit: Int64 = options.writer.timestampUnit == .microseconds ? 1000 : 1
+        truncatedTimestamps += result.truncatedTimestamps
+        omittedValues += result.omittedValues
+        omittedRows += result.omittedRows
+        let unit = format.timeUnit
         files.append(
             ExportManifest.Entry(
-                namespace: table.namespace, table: table.table, path: part.path, rowCount: result.summary.rowCount,
-                byteCount: result.summary.byteCount, crc32c: result.crc32c,
+                namespace: table.namespace, table: table.table, path: part.path, rowCount: result.rowCount,
+                byteCount: result.byteCount, crc32c: result.crc32c,
                 timeRange: part.timeRange.map {
                     TimeRange(
                         FixedChunk.units($0.lowerBound, unit) * unit, FixedChunk.units($0.upperBound, unit) * unit)
@@ -159,7 +153,7 @@ final class TableExport {
 
     /// Removes every open file.
     func cancel() throws(MartletError) {
-        for part in parts.values { try part.export.cancel() }
+        for part in parts.values { try part.file.cancel() }
         parts = [:]
     }
 }

@@ -10,6 +10,10 @@ final class StatementContext {
     let directory: any NamespaceDirectory
     let namespace: any NamespaceEngine
     let query: QueryContext
+    /// What EXPORT writes with.
+    let exporter: (any Exporter)?
+    /// What a person should know beside the rows; complete when the result has been drained.
+    var notices: [String] = []
     /// Whether operators measure themselves.
     var isProfiling = false
     private var state: (any ReadSnapshot)?
@@ -24,6 +28,7 @@ final class StatementContext {
         self.directory = directory
         self.namespace = namespace
         self.query = query
+        exporter = options.exporter
         evaluators = EvaluatorContext(source: source, evaluation: EvaluationContext(now: namespace.clock.now()))
     }
 

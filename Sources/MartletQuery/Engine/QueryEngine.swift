@@ -38,11 +38,12 @@ public final class QueryEngine: Sendable {
         let engine = try directory.namespace(namespace)
         let query = QueryContext(
             memory: MemoryBudget(limit: max(1, options.memoryLimit), parent: memory), clock: engine.clock,
-            timeout: options.timeout)
+            timeout: statement.isTimed ? options.timeout : nil)
         let context = StatementContext(
             source: source, options: options, parameters: parameters, directory: directory, namespace: engine,
             query: query)
         let root = try StatementRunner(context).run(statement)
-        return QueryResult(root, query: query, maximumRows: options.maximumRows)
+        return QueryResult(
+            root, query: query, maximumRows: statement.isTimed ? options.maximumRows : nil, context: context)
     }
 }

@@ -11,6 +11,8 @@ public struct QueryOptions: Sendable {
     public var maximumRows: Int?
     /// The functions that SQL knows.
     public var functions: FunctionRegistry
+    /// What EXPORT writes with; without one it gives rows to clients only.
+    package var exporter: (any Exporter)?
 
     /// The default limits: no time limit, 256 MiB, any number of rows, the built-in functions.
     public init(

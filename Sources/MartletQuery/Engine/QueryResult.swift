@@ -19,18 +19,18 @@ public final class QueryResult: @unchecked Sendable {
     private let maximumRows: Int?
     private var given = 0
     private var failure: MartletError?
-    private var messages: [String]
+    private let context: StatementContext
 
-    init(_ root: Operator, query: QueryContext, maximumRows: Int?, notices: [String] = []) {
+    init(_ root: Operator, query: QueryContext, maximumRows: Int?, context: StatementContext) {
         self.schema = root.columns
         self.root = root
         self.query = query
         self.maximumRows = maximumRows
-        self.messages = notices
+        self.context = context
     }
 
-    /// What a person should know beside the rows: one sentence each.
-    public var notices: [String] { lock.withLock { _ in messages } }
+    /// What a person should know beside the rows: one sentence each. Complete once `next` has returned `nil`.
+    public var notices: [String] { lock.withLock { _ in context.notices } }
 
     /// The next batch, of at least one row, or `nil` at the end.
     ///

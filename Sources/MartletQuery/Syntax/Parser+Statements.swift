@@ -29,17 +29,21 @@ extension Parser {
                 .unsupported, "transactions are not supported; each statement is one commit", at: Int(token.start))
         default:
             if at(.leftParenthesis) { return .query(try parseQuery()) }
+            if atWord("EXPORT") { return try parseExport() }
             throw unexpected("a statement", hint: suggestion(for: token))
         }
     }
 
     private func suggestion(for token: Token) -> String? {
-        let starts = ["SELECT", "INSERT", "DELETE", "CREATE", "DROP", "ALTER", "SHOW", "EXPLAIN", "WITH", "COMPACT"]
+        let starts = [
+            "SELECT", "INSERT", "DELETE", "CREATE", "DROP", "ALTER", "SHOW", "EXPLAIN", "WITH", "COMPACT", "EXPORT",
+        ]
         if token.kind == .word, let near = Spelling.nearest(to: text(token), in: starts) {
             return "did you mean \(near)?"
         }
         return
-            "a statement starts with SELECT, WITH, VALUES, INSERT, DELETE, CREATE, DROP, ALTER, SHOW, COMPACT or EXPLAIN"
+            "a statement starts with SELECT, WITH, VALUES, INSERT, DELETE, CREATE, DROP, ALTER, SHOW, COMPACT, EXPORT or "
+            + "EXPLAIN"
     }
 
     private mutating func takeIfNotExists() throws(MartletError) -> Bool {

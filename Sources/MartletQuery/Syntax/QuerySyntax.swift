@@ -143,5 +143,6 @@ indirect enum StatementSyntax: Sendable {
     case dropNamespace(Name, ifExists: Bool)
     case show(Show, limit: ExpressionSyntax?)
     case compact
+    case export(ExportSyntax)
     case explain(StatementSyntax, analyze: Bool)
 }
