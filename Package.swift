@@ -5,9 +5,11 @@ import PackageDescription
 // MARTLET_ENGINE_ONLY=1 and then neither resolve nor build any networking or command-line package.
 let engineOnly = Context.environment["MARTLET_ENGINE_ONLY"] != nil
 
-// CI sets MARTLET_WERROR=1. Warnings in dependencies are not ours to fail on.
+// CI sets MARTLET_WERROR=1 (warnings in dependencies are not ours to fail on), and MARTLET_THREAD_SANITIZER=1 where it
+// runs under that sanitizer; see Guarded.swift.
 let strict: [SwiftSetting] =
-    Context.environment["MARTLET_WERROR"] != nil ? [.treatAllWarnings(as: .error)] : []
+    (Context.environment["MARTLET_WERROR"] != nil ? [.treatAllWarnings(as: .error)] : [])
+    + (Context.environment["MARTLET_THREAD_SANITIZER"] != nil ? [.define("MARTLET_THREAD_SANITIZER")] : [])
 
 func module(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
     .target(name: name, dependencies: dependencies, swiftSettings: strict)

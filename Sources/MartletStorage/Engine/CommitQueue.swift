@@ -1,6 +1,5 @@
 import Dispatch
 import MartletModel
-import Synchronization
 
 /// An append that waits for its commit.
 struct PendingAppend: Sendable {
@@ -20,7 +19,7 @@ final class CommitQueue: Sendable {
 
     /// The most rows that one layer takes from several appends.
     private static let maximumGroupRows = 1 << 19
-    private let state = Mutex(State())
+    private let state = Guarded(State())
     private let followers: DispatchQueue
     private let commit: @Sendable ([PendingAppend]) -> Void
 
@@ -76,7 +75,7 @@ final class CommitQueue: Sendable {
 
 /// Waits for the outcome of one append.
 private final class Waiter: Sendable {
-    private let outcome = Mutex<Result<AppendOutcome, MartletError>?>(nil)
+    private let outcome = Guarded<Result<AppendOutcome, MartletError>?>(nil)
     private let done = DispatchSemaphore(value: 0)
 
     func finish(_ result: Result<AppendOutcome, MartletError>) {

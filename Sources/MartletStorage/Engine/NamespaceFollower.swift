@@ -1,5 +1,4 @@
 import MartletModel
-import Synchronization
 
 /// A namespace that another process writes: each snapshot looks at the manifest and reads on in the hot segments.
 ///
@@ -20,7 +19,7 @@ final class NamespaceFollower: NamespaceEngine {
     let series = SeriesCatalog()
     private let core: StorageCore
     private let directory: String
-    private let state = Mutex(State())
+    private let state = Guarded(State())
     private let latestRows = LatestRows()
 
     var clock: any Clock { core.clock }

@@ -13,11 +13,11 @@ final class NamespaceStore: NamespaceEngine {
     let series: SeriesCatalog
     /// Bytes that recovery found damaged.
     let damage: [DamagedLayer]
-    private let writer: Mutex<NamespaceWriter>
-    private let current: Mutex<NamespaceState>
+    private let writer: Guarded<NamespaceWriter>
+    private let current: Guarded<NamespaceState>
     private let queue: CommitQueue
     /// Held while a step of sealing or merging runs.
-    let maintenance = Mutex(MaintenanceProgress())
+    let maintenance = Guarded(MaintenanceProgress())
     private let latestRows = LatestRows()
     private let isSyncScheduled = Atomic<Bool>(false)
     private let isMaintenanceScheduled = Atomic<Bool>(false)
@@ -32,8 +32,8 @@ final class NamespaceStore: NamespaceEngine {
         self.directory = directory
         series = opened.series
         damage = opened.damage
-        current = Mutex(opened.writer.state)
-        writer = Mutex(opened.writer)
+        current = Guarded(opened.writer.state)
+        writer = Guarded(opened.writer)
         let target = WeakStore()
         queue = CommitQueue(label: "martlet.commit.\(name)") { target.commit($0) }
         target.store = self

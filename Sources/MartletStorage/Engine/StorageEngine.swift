@@ -1,5 +1,4 @@
 import MartletModel
-import Synchronization
 
 /// A database directory: one directory per namespace, a file that names the format, and a lock for the one writer.
 package final class StorageEngine: Sendable {
@@ -16,12 +15,12 @@ package final class StorageEngine: Sendable {
 
     let core: StorageCore
     private let path: String
-    private let state: Mutex<State>
+    private let state: Guarded<State>
 
     private init(core: StorageCore, path: String, names: Set<String>, lock: (any FileLock)?) {
         self.core = core
         self.path = path
-        state = Mutex(State(names: names, lock: lock))
+        state = Guarded(State(names: names, lock: lock))
     }
 
     /// Opens a database directory, making it if it does not exist. O(number of namespaces); a namespace's manifest and

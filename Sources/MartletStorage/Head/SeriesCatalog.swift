@@ -1,5 +1,4 @@
 import MartletModel
-import Synchronization
 
 #if canImport(Glibc)
     import Glibc
@@ -16,7 +15,7 @@ import Synchronization
 /// are opened. Thread-safe.
 final class SeriesCatalog: Sendable {
     private let registry = SeriesRegistry()
-    private let currentOrder = Mutex(SeriesOrder.empty)
+    private let currentOrder = Guarded(SeriesOrder.empty)
 
     /// The number of series.
     var count: Int { registry.count }

@@ -1,5 +1,4 @@
 import MartletModel
-import Synchronization
 
 /// Each series' newest row, kept per table: what `latest` answers from without a scan.
 ///
@@ -19,7 +18,7 @@ final class LatestRows: Sendable {
         var fields: [Column]
     }
 
-    private let entries = Mutex<[UInt32: Entry]>([:])
+    private let entries = Guarded<[UInt32: Entry]>([:])
 
     /// The latest rows as of a snapshot.
     func scan(

@@ -31,7 +31,7 @@ final class BlockCache: Sendable {
     /// The most bytes that are kept.
     let limit: Int
     private let budget: MemoryBudget
-    private let state = Mutex(State())
+    private let state = Guarded(State())
     private let identities = Atomic<UInt64>(1)
     private let hitCount = Atomic<Int>(0)
     private let missCount = Atomic<Int>(0)

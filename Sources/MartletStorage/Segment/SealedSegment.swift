@@ -1,6 +1,5 @@
 import MartletCodec
 import MartletModel
-import Synchronization
 
 /// A sealed segment of a namespace. Its indexes are read when they are first needed and then kept. Immutable in what
 /// it holds; thread-safe.
@@ -15,7 +14,7 @@ final class SealedSegment: Sendable {
     let info: Manifest.Sealed
     let file: SegmentFile
     private let catalog: SeriesCatalog
-    private let loaded = Mutex(Loaded())
+    private let loaded = Guarded(Loaded())
 
     init(info: Manifest.Sealed, file: SegmentFile, catalog: SeriesCatalog) {
         self.info = info

@@ -1,5 +1,4 @@
 import MartletModel
-import Synchronization
 
 /// The series of a hot segment or a namespace: the table that finds ids and the index that finds series by tags, for
 /// one writer and any number of readers.
@@ -31,10 +30,10 @@ package final class SeriesRegistry: Sendable {
         }
     }
 
-    private let state: Mutex<State>
+    private let state: Guarded<State>
 
     /// An empty registry.
-    package init() { state = Mutex(State(series: SeriesTable(), index: TagIndex())) }
+    package init() { state = Guarded(State(series: SeriesTable(), index: TagIndex())) }
 
     /// Runs `body` with the lock held: one acquisition for a whole batch of look-ups and additions.
     package func withState<Result>(

@@ -1,5 +1,4 @@
 import MartletModel
-import Synchronization
 
 /// A clock that stands still until a test moves it.
 public final class ManualClock: Clock {
@@ -9,13 +8,13 @@ public final class ManualClock: Clock {
         var step: Int64
     }
 
-    private let state: Mutex<State>
+    private let state: Guarded<State>
 
     /// A clock that shows `now`.
     ///
     /// - Parameter step: nanoseconds by which each reading moves the clock, so that successive readings differ.
     public init(now: Timestamp = Timestamp(nanoseconds: 1_700_000_000_000_000_000), step: Int64 = 0) {
-        state = Mutex(State(now: now.nanoseconds, monotonic: 0, step: step))
+        state = Guarded(State(now: now.nanoseconds, monotonic: 0, step: step))
     }
 
     public func now() -> Timestamp {

@@ -61,9 +61,9 @@ final class SimulatedFile: File {
 
 /// A lock of a `SimulatedFileSystem`.
 final class SimulatedLock: FileLock {
-    private let release: Mutex<(@Sendable () -> Void)?>
+    private let release: Guarded<(@Sendable () -> Void)?>
 
-    init(release: @escaping @Sendable () -> Void) { self.release = Mutex(release) }
+    init(release: @escaping @Sendable () -> Void) { self.release = Guarded(release) }
 
     deinit { unlock() }
 

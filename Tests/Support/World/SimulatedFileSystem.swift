@@ -1,5 +1,4 @@
 import MartletModel
-import Synchronization
 
 /// A file system in memory that behaves as badly as a real one is allowed to, and the same way for the same seed.
 ///
@@ -22,7 +21,7 @@ import Synchronization
 /// by `/`; the root directory exists from the start, and relative paths start there.
 public final class SimulatedFileSystem: FileSystem, @unchecked Sendable {
     // Everything below is read and written with `mutex` held.
-    private let mutex = Mutex(())
+    private let mutex = Guarded(())
     private var root: SimulatedDirectory
     private var pendingNames: [SimulatedNameChange] = []
     private var nameChanges = 0
