@@ -45,8 +45,12 @@ var targets: [Target] = [
     // Floor 4
     module("MartletQuery", ["MartletModel", "MartletStorage"] + collections),
     module("MartletParquet", ["MartletModel", "MartletCodec", "CLZ4", "CZstd"]),
+    // Floor 5
+    module("MartletDetectors", ["MartletModel"]),
     // Floor 7
-    module("Martlet", ["MartletModel", "MartletCodec", "MartletStorage", "MartletQuery", "MartletParquet"]),
+    module(
+        "Martlet",
+        ["MartletModel", "MartletCodec", "MartletStorage", "MartletQuery", "MartletParquet", "MartletDetectors"]),
 
     .executableTarget(
         name: "MartletCodecBench", dependencies: ["MartletModel", "MartletCodec"], path: "Benchmarks/Codec",
@@ -68,6 +72,7 @@ var targets: [Target] = [
     tests("MartletStorageTests", ["MartletStorage"], resources: [.copy("Golden")]),
     tests("MartletQueryTests", ["MartletQuery"], resources: [.copy("SQL")]),
     tests("MartletParquetTests", ["MartletParquet"], resources: [.copy("Golden")]),
+    tests("MartletDetectorsTests", ["MartletDetectors"], resources: [.copy("Golden")]),
     tests("MartletTests", ["Martlet", "MartletParquet"], resources: [.copy("Golden")]),
 ]
 

@@ -1,3 +1,4 @@
+@_exported import MartletDetectors
 @_exported import MartletModel
 @_exported import MartletQuery
 import MartletStorage
@@ -40,8 +41,8 @@ public final class Database: Sendable {
         public var queryTimeout: Double? = 60
         /// The most bytes that one query may hold, within `memoryLimit`; `nil` means half of it.
         public var queryMemoryLimit: Int?
-        /// The functions that SQL knows; add your own with `register`.
-        public var functions = FunctionRegistry.builtIn
+        /// The functions that SQL knows; add your own with `register`, and your own detectors with `registerDetectors`.
+        public var functions = FunctionRegistry.builtInWithDetectors
         /// Where destinations of exports may lead, by their scheme; add an object store with `register`.
         public var sinks = SegmentSinkRegistry.builtIn
         /// Where EXPORT may write: anywhere that this process can. A server's clients name paths of its machine.

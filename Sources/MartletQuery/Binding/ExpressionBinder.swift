@@ -358,7 +358,7 @@ final class ExpressionBinder {
 
     private func unknownFunction(_ name: Name) -> MartletError {
         let names = context.functions.names + WindowCalls.names
-        if WindowCalls.names.contains(name.text.lowercased()) {
+        if (WindowCalls.names + context.functions.windowNames).contains(name.text.lowercased()) {
             return context.error(
                 .semantic, "\(name.text.lowercased()) is a window function and needs OVER (...)", at: name.offset)
         }

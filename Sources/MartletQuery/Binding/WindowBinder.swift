@@ -7,6 +7,8 @@ struct BoundWindow: Sendable, Equatable {
         case function(String)
         /// Any aggregate over the frame.
         case aggregate(BoundAggregate)
+        /// A function of the registry, by name.
+        case registered(String)
     }
     struct Frame: Sendable, Equatable {
         enum Bound: Sendable, Equatable {
@@ -110,10 +112,11 @@ struct WindowBinder {
                 kind: .aggregate(aggregate), arguments: aggregate.arguments, ignoresNulls: false, partition: partition,
                 order: order, frame: frame, type: aggregate.type, offset: offset)
         }
-        guard WindowCalls.names.contains(name) else {
+        let registered = WindowCalls.names.contains(name) ? nil : context.functions.window(name)
+        guard registered != nil || WindowCalls.names.contains(name) else {
             throw context.error(
                 .semantic, "there is no window function or aggregate '\(name)'", at: offset,
-                hint: Spelling.hint(for: name, in: WindowCalls.names))
+                hint: Spelling.hint(for: name, in: WindowCalls.names + context.functions.windowNames))
         }
         if call.filter != nil || call.isDistinct || call.isStar {
             throw context.error(.semantic, "\(name) takes no *, DISTINCT or FILTER", at: offset)
@@ -121,10 +124,17 @@ struct WindowBinder {
         var arguments: [BoundExpression] = []
         for argument in call.arguments { arguments.append(try binder.bind(argument)) }
         let type = try context.located(at: offset) { () throws(MartletError) in
-            try WindowCalls.check(name, &arguments)
+            guard let registered else { return try WindowCalls.check(name, &arguments) }
+            if call.ignoresNulls || window.frame != nil {
+                throw MartletError(.semantic, "\(name) takes no frame and no IGNORE NULLS")
+            }
+            return try registered.resultType(
+                of: arguments.map(\.type), constants: arguments.map { $0.constantValue ?? nil },
+                order: order.map { WindowOrder(type: $0.expression.columnType, isDescending: $0.isDescending) })
         }
         return BoundWindow(
-            kind: .function(name), arguments: arguments, ignoresNulls: call.ignoresNulls, partition: partition,
+            kind: registered == nil ? .function(name) : .registered(name), arguments: arguments,
+            ignoresNulls: call.ignoresNulls, partition: partition,
             order: order, frame: frame, type: type, offset: offset)
     }
 

@@ -65,6 +65,7 @@ public protocol AggregateAccumulator: AnyObject {
 public struct FunctionRegistry: Sendable {
     private var scalars: [String: any ScalarFunction] = [:]
     private var aggregates: [String: any AggregateFunction] = [:]
+    private var windows: [String: any WindowFunction] = [:]
 
     /// An empty registry; `FunctionRegistry.builtIn` has the built-in functions.
     public init() {}
@@ -73,10 +74,16 @@ public struct FunctionRegistry: Sendable {
     public mutating func register(_ function: any ScalarFunction) { scalars[function.name] = function }
     /// Adds or replaces an aggregate.
     public mutating func register(_ function: any AggregateFunction) { aggregates[function.name] = function }
+    /// Adds or replaces a function of windows. Those of SQL itself, like `rank`, cannot be replaced.
+    public mutating func register(_ function: any WindowFunction) { windows[function.name] = function }
     /// The scalar function called `name` (lower case).
     public func scalar(_ name: String) -> (any ScalarFunction)? { scalars[name] }
     /// The aggregate called `name` (lower case).
     public func aggregate(_ name: String) -> (any AggregateFunction)? { aggregates[name] }
+    /// The function of windows called `name` (lower case).
+    public func window(_ name: String) -> (any WindowFunction)? { windows[name] }
     /// All names, for completion and for "did you mean".
-    public var names: [String] { (Array(scalars.keys) + Array(aggregates.keys)).sorted() }
+    public var names: [String] { (Array(scalars.keys) + Array(aggregates.keys) + windowNames).sorted() }
+    /// The names of functions that need OVER.
+    var windowNames: [String] { Array(windows.keys) }
 }

@@ -24,6 +24,22 @@ struct WindowCall {
                 try WindowAggregate(aggregate, frames, layout, context: context).evaluate(rows, arguments)
             }
         case .function(let name): return try function(name, arguments, count: rows.count)
+        case .registered(let name):
+            guard let function = context.functions.window(name) else {
+                throw MartletError(.internal, "the window function \(name) was bound and is not registered")
+            }
+            var order: [Column] = []
+            for key in window.order {
+                order.append(try Evaluator.make(key.expression, context: context.evaluators).evaluate(rows))
+            }
+            var partitions: [Range<Int>] = []
+            try layout.forEachPartition { partitions.append($0) }
+            return try context.located(at: window.offset) { () throws(MartletError) in
+                try function.evaluate(
+                    arguments, constants: window.arguments.map { $0.constantValue ?? nil }, order: order,
+                    partitions: partitions,
+                    checkpoint: context.query.check)
+            }
         }
     }
 

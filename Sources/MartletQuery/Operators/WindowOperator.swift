@@ -85,7 +85,7 @@ final class WindowOperator: Operator {
         return windows.map { window in
             let call =
                 switch window.kind {
-                case .function(let name):
+                case .function(let name), .registered(let name):
                     "\(name)(\(window.arguments.map { ExpressionText.of($0, columns: names) }.joined(separator: ", ")))"
                 case .aggregate(let aggregate): ExpressionText.of(aggregate, columns: names)
                 }

@@ -125,7 +125,7 @@ struct ShowRunner {
         var rows: [[FieldValue?]] = []
         for name in Set(context.functions.names + WindowCalls.names).sorted() {
             let kind =
-                WindowCalls.names.contains(name)
+                WindowCalls.names.contains(name) || context.functions.window(name) != nil
                 ? "window" : context.functions.aggregate(name) != nil ? "aggregate" : "scalar"
             rows.append([.string(name), .string(kind)])
         }

@@ -1,0 +1,148 @@
+import MartletModel
+import MartletTestSupport
+import Testing
+
+@testable import MartletDetectors
+
+extension LabelledSeries.Shape {
+    /// No season, hardly any memory: what control charts are made for.
+    static var steady: Self {
+        var shape = Self()
+        shape.season = 0
+        return shape
+    }
+}
+
+@Suite struct DetectorTests {
+    /// Runs a detector and counts found events and false alarms.
+    static func run(
+        _ method: String, _ parameters: String = "", on series: LabelledSeries
+    ) throws -> (found: Int, falseAlarms: Int, exceeding: Double) {
+        let scorer = try DetectorRegistry.builtIn.scorer(method, parameters, dimensions: series.dimensions)
+        var found = Set<Int>()
+        var falseAlarms = 0
+        var exceeding = 0
+        for row in series.times.indices {
+            let verdict = try series.values.withUnsafeBufferPointer { (values) throws(MartletError) in
+                try scorer.score(series.times[row], values.baseAddress! + row * series.dimensions)
+            }
+            guard let verdict else { continue }
+            let event = series.events.firstIndex { row >= $0.lowerBound && row < $0.upperBound + 20 }
+            if let event { if verdict.isAnomaly { found.insert(event) } } else if verdict.isAlarm { falseAlarms += 1 }
+            if event == nil, verdict.score >= 0.99 { exceeding += 1 }
+        }
+        return (found.count, falseAlarms, Double(exceeding) / Double(series.times.count))
+    }
+
+    /// What each detector is for, on a series that it is for.
+    @Test(arguments: [
+        ("zscore", LabelledSeries.Kind.point, false), ("robust_z", .point, false), ("iqr", .point, false),
+        ("spc", .point, false), ("spike", .point, true), ("spike", .point, false), ("spike", .levelShift, false),
+        ("seasonal", .point, true), ("seasonal", .point, false), ("flatline", .flatLine, true),
+        ("missing", .gap, true),
+    ]) func `finds every obvious anomaly of its kind`(
+        method: String, kind: LabelledSeries.Kind, hasSeason: Bool
+    ) throws {
+        for seed in UInt64(0)..<3 {
+            let series = LabelledSeries(
+                kind, count: 6000, anomalies: 6, quiet: 3000, strength: 12, shape: hasSeason ? .init() : .steady,
+                seed: seed)
+            let result = try Self.run(method, on: series)
+            #expect(result.found == 6, "\(method) on \(kind), seed \(seed)")
+        }
+    }
+
+    /// Detectors of change, once in a series: a change that returns every few hundred rows is no change.
+    @Test(arguments: [
+        ("ewma", LabelledSeries.Kind.levelShift), ("cusum", .levelShift), ("level_shift", .levelShift),
+        ("variance_change", .variance), ("trend_change", .trend), ("spot", .point), ("memory", .levelShift),
+    ]) func `finds a change`(method: String, kind: LabelledSeries.Kind) throws {
+        var found = 0
+        for seed in UInt64(0)..<10 {
+            let series = LabelledSeries(
+                kind, count: 4000, anomalies: 1, quiet: 3000, strength: 12, shape: .steady, seed: seed)
+            found += try Self.run(method, on: series).found
+        }
+        #expect(found >= 9, "\(method) on \(kind): \(found) of 10 seeds")
+    }
+
+    @Test(arguments: DetectorRegistry.builtIn.names, [true, false])
+    func `keeps quiet where nothing is wrong`(method: String, hasSeason: Bool) throws {
+        var falseAlarms = 0
+        var exceeding = 0.0
+        let seeds = 5
+        let dimensions = try DetectorRegistry.builtIn.method(method).dimensions
+        for seed in 0..<UInt64(seeds) {
+            var shape = hasSeason ? LabelledSeries.Shape() : .steady
+            shape.dimensions = max(1, dimensions.lowerBound)
+            let series = LabelledSeries(nil, count: 8064, anomalies: 0, quiet: 0, shape: shape, seed: seed + 100)
+            let result = try Self.run(method, on: series)
+            falseAlarms += result.falseAlarms
+            exceeding += result.exceeding / Double(seeds)
+        }
+        // Four weeks of each of five series. The goal is one alarm a week; docs/detectors.md has what was measured.
+        #expect(falseAlarms <= 40, "\(method), seeds 100-104: \(falseAlarms) alarms in 20 weeks")
+        // One in a hundred where rows are exchangeable; a control chart under a season sees runs longer day by day.
+        #expect(exceeding < 0.025, "\(method), seeds 100-104: \(exceeding) of the rows score 0.99 or more")
+    }
+
+    @Test(arguments: DetectorRegistry.builtIn.names)
+    func `bears any values and any times`(method: String) throws {
+        let dimensions = try DetectorRegistry.builtIn.method(method).dimensions
+        for seed in UInt64(0)..<4 {
+            var random = SeededGenerator(seed: seed)
+            let count = max(1, dimensions.lowerBound)
+            let scorer = try DetectorRegistry.builtIn.scorer(method, "baseline = 64", dimensions: count)
+            let wild: [Double] = [
+                0, -0.0, 1, .nan, .infinity, -.infinity, 1e308, -1e308, .leastNonzeroMagnitude, 1e-300, 42,
+            ]
+            var time = Int64(seed == 3 ? Int64.min : -5)
+            for row in 0..<3000 {
+                let (next, overflow) = time.addingReportingOverflow(
+                    Int64.random(in: 0...Int64(1) << 50, using: &random))
+                if !overflow { time = next }
+                let values = (0..<count).map { _ in
+                    row % 500 < 100 ? 7 : row % 3 == 0 ? wild.randomElement(using: &random)! : Double(row)
+                }
+                if let verdict = try scorer.score(time, values) {
+                    #expect(verdict.score >= 0 && verdict.score <= 1, "\(method), seed \(seed), row \(row)")
+                    #expect(!scorer.detector.explanation.reason.isEmpty)
+                }
+            }
+        }
+    }
+
+    @Test(arguments: DetectorRegistry.builtIn.names.filter { !["memory"].contains($0) })
+    func `a statistical detector holds less than two KiB`(method: String) throws {
+        let kind = try DetectorRegistry.builtIn.method(method)
+        guard kind.dimensions == 1...1 else { return }
+        let scorer = try DetectorRegistry.builtIn.scorer(method)
+        for row in 0..<1000 { _ = try scorer.score(Int64(row) * 1_000_000_000, Double(row % 17)) }
+        #expect(scorer.stateBytes < 2048, "\(method): \(scorer.stateBytes)")
+    }
+
+    @Test func `a period is found in the baseline`() {
+        for period in [12, 24, 50, 97] {
+            var random = SeededGenerator(seed: UInt64(period))
+            let values = (0..<400).map { (row: Int) -> Double in
+                let season: Double = row % period < period / 3 ? 16 : 10
+                return season + 0.02 * Double(row) + LabelledSeries.normal(&random)
+            }
+            #expect(Periodicity.find(values, longest: 200).map { abs($0 - period) <= 1 } == true, "\(period)")
+        }
+        var random = SeededGenerator(seed: 1)
+        #expect(Periodicity.find((0..<400).map { _ in LabelledSeries.normal(&random) }, longest: 200) == nil)
+        #expect(Periodicity.find([Double](repeating: 4, count: 400), longest: 200) == nil)
+    }
+
+    @Test func `an explanation says what was expected`() throws {
+        let scorer = try DetectorRegistry.builtIn.scorer("zscore")
+        var random = SeededGenerator(seed: 5)
+        for row in 0..<500 { _ = try scorer.score(Int64(row) * 60_000_000_000, 20 + LabelledSeries.normal(&random)) }
+        _ = try scorer.score(500 * 60_000_000_000, 35)
+        let explanation = scorer.detector.explanation
+        #expect(explanation.expected.map { abs($0 - 20) < 0.3 } == true)
+        #expect(explanation.bounds?.contains(22) == true && explanation.bounds?.contains(25) == false)
+        #expect(explanation.reason.contains("standard deviations above the mean of"))
+    }
+}
