@@ -67,9 +67,16 @@ var targets: [Target] = [
     .executableTarget(
         name: "MartletDifferential", dependencies: ["Martlet"], path: "tools/differential/Runner",
         swiftSettings: strict),
+    // Crash histories: a sample of them in MartletStorageTests, thousands by tools/tests/crash-histories.
+    .target(
+        name: "MartletHistories", dependencies: ["MartletModel", "MartletStorage", "MartletTestSupport"],
+        path: "Tests/Histories", swiftSettings: strict),
+    .executableTarget(
+        name: "MartletCrashHistories", dependencies: ["MartletHistories"], path: "tools/histories",
+        swiftSettings: strict),
     tests("MartletModelTests", ["MartletModel"]),
     tests("MartletCodecTests", ["MartletCodec", "CMartletKernels"], resources: [.copy("Golden")]),
-    tests("MartletStorageTests", ["MartletStorage"], resources: [.copy("Golden")]),
+    tests("MartletStorageTests", ["MartletStorage", "MartletHistories"], resources: [.copy("Golden")]),
     tests("MartletQueryTests", ["MartletQuery"], resources: [.copy("SQL")]),
     tests("MartletParquetTests", ["MartletParquet"], resources: [.copy("Golden")]),
     tests("MartletDetectorsTests", ["MartletDetectors"], resources: [.copy("Golden")]),

@@ -85,6 +85,16 @@ package final class StorageEngine: Sendable {
         return follower
     }
 
+    /// Seals and merges what is due in a namespace now, on the calling thread. The background does so by itself unless
+    /// `StorageOptions.mergesInBackground` is off.
+    ///
+    /// - Throws: as `namespace(_:)`; a failure of the work itself counts in the statistics, and is tried again.
+    package func maintain(_ name: String) throws(MartletError) {
+        _ = try namespace(name)
+        let store = state.withLock { $0.open[name] }
+        store?.maintain()
+    }
+
     /// Makes an empty namespace.
     ///
     /// - Throws: `.invalidArgument` for a name that can't be a directory's, `.alreadyExists`, `.readOnly`.

@@ -117,7 +117,7 @@ enum Columns {
 
 extension FieldValue {
     /// The same value in another field type, or `nil` where there is no exact image.
-    func converted(to type: ColumnType) -> FieldValue? {
+    package func converted(to type: ColumnType) -> FieldValue? {
         if self.type == type { return self }
         switch (self, type) {
         case (.int64(let number), .float64): return Double(exactly: number).map(FieldValue.float64)

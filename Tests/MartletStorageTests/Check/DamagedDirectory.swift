@@ -1,6 +1,7 @@
 import MartletModel
 import MartletTestSupport
 
+@testable import MartletHistories
 @testable import MartletStorage
 
 /// A data directory with every kind of file: two sealed segments, a frozen log, an active one; tables `cpu` and

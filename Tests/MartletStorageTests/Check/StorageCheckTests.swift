@@ -2,6 +2,7 @@ import MartletModel
 import MartletTestSupport
 import Testing
 
+@testable import MartletHistories
 @testable import MartletStorage
 
 @Suite struct StorageCheckTests {

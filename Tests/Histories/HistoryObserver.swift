@@ -1,6 +1,5 @@
 import MartletModel
-
-@testable import MartletStorage
+import MartletStorage
 
 /// Reads everything of a namespace through its scans.
 enum HistoryObserver {

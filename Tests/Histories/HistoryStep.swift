@@ -1,7 +1,6 @@
 import MartletModel
+import MartletStorage
 import MartletTestSupport
-
-@testable import MartletStorage
 
 /// Rows for one table.
 struct HistoryBatch: Hashable, Sendable, CustomStringConvertible {
@@ -52,6 +51,8 @@ enum HistoryStep: Hashable, Sendable {
     case append([HistoryBatch])
     case change(HistoryChange)
     case compact
+    /// Seals and merges what is due, as the background does.
+    case maintain
     /// Closes and opens again.
     case reopen
     /// Ends the process and opens again.
@@ -103,7 +104,8 @@ private struct HistoryGenerator {
         case 63..<65: return .change(.dropField(table(), field()))
         case 65..<66:
             return .change(.changeType(table(), field(), type()))
-        case 66..<72: return .compact
+        case 66..<69: return .compact
+        case 69..<72: return .maintain
         case 72..<75: return .reopen
         case 75..<78: return .kill
         case 78..<82: return .crash

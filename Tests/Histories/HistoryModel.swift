@@ -1,6 +1,5 @@
 import MartletModel
-
-@testable import MartletStorage
+import MartletStorage
 
 /// A row to append, as the model sees it.
 struct HistoryRow: Hashable, Sendable {

@@ -1,7 +1,6 @@
 import MartletModel
+import MartletStorage
 import MartletTestSupport
-
-@testable import MartletStorage
 
 /// Runs a history against an engine on a simulated disk, beside the model.
 ///
@@ -84,6 +83,12 @@ struct HistoryRunner {
                 unacknowledgedInARow = 0
             } catch {
                 try expectMachineError(error, "compact")
+            }
+        case .maintain:
+            do throws(MartletError) {
+                try engine?.maintain("default")
+            } catch {
+                throw failed("maintenance: \(error)")
             }
         case .reopen:
             try close()
