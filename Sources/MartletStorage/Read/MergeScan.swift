@@ -25,14 +25,17 @@ final class MergeScan: TableScan {
     private let core: ScanCore
     private let shape: Shape
     private let plan: ScanPlan
+    private let pruning: BoundPruning?
     private var nextExtent = 0
     /// Pieces of the series begun, in the order of delivery.
     private var pieces: [Piece] = []
     private var nextPiece = 0
 
-    init(_ core: ScanCore, plan: ScanPlan, shape: Shape) {
+    /// - Parameter pruning: not for the newest rows, which are wanted whatever their values are.
+    init(_ core: ScanCore, plan: ScanPlan, shape: Shape, pruning: BoundPruning? = nil) {
         self.core = core
         self.plan = plan
+        self.pruning = pruning
         self.shape = shape
     }
 
@@ -138,11 +141,15 @@ final class MergeScan: TableScan {
         nextPiece = 0
         while nextExtent < plan.extents.count && pieces.isEmpty {
             let number = plan.extents[nextExtent].number
-            var extents: [Extent] = []
-            while nextExtent < plan.extents.count && plan.extents[nextExtent].number == number {
-                try core.trim(plan.extents[nextExtent], into: &extents)
-                nextExtent += 1
+            let first = nextExtent
+            while nextExtent < plan.extents.count && plan.extents[nextExtent].number == number { nextExtent += 1 }
+            let found = plan.extents[first..<nextExtent]
+            if let pruning, pruning.excludes(found) {
+                for extent in found { core.exclude(extent.count, of: extent.group, end: extent.end) }
+                continue
             }
+            var extents: [Extent] = []
+            for extent in found { try core.trim(extent, into: &extents) }
             if extents.isEmpty { continue }
             if shape.latestOnly {
                 pieces.append(try core.latestPiece(extents))
@@ -151,6 +158,13 @@ final class MergeScan: TableScan {
             let core = core
             try SeriesMerger.merge(extents, into: &pieces) { extent throws(MartletError) in
                 try core.times(of: extent)
+            }
+            if let pruning {
+                pieces.removeAll { piece in
+                    guard pruning.excludes(piece) else { return false }
+                    core.exclude(piece.count, of: piece.group, end: piece.end)
+                    return true
+                }
             }
             if shape.newestFirst { pieces.reverse() }
         }

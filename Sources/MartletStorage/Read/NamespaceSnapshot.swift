@@ -46,14 +46,9 @@ final class NamespaceSnapshot: ReadSnapshot {
     ) throws(MartletError) -> MergeScan {
         let table = try definition(request.table)
         var fields: [FieldDefinition] = []
-        for name in request.fields {
-            guard let field = table.field(named: name) else {
-                throw MartletError(
-                    .notFound, "table '\(table.name)' has no field '\(name)'",
-                    at: .column(table: table.name, column: name))
-            }
-            fields.append(field)
-        }
+        for name in request.fields { fields.append(try Self.field(name, of: table)) }
+        var bounds: [(FieldDefinition, FieldBound)] = []
+        for bound in request.bounds { bounds.append((try Self.field(bound.field, of: table), bound)) }
         var statistics = ScanStatistics()
         let groups = try groups(of: table.id, overlapping: request.time, after: commit, &statistics)
         let order = try series.order(of: series.count)
@@ -66,7 +61,17 @@ final class NamespaceSnapshot: ReadSnapshot {
             tombstones: state.tombstones, windowRows: shape.latestOnly ? RowGroup.maximumRows : 8192, context: context)
         scanCore.statistics.segmentsRead = statistics.segmentsRead
         scanCore.statistics.segmentsPruned = statistics.segmentsPruned
-        return MergeScan(scanCore, plan: plan, shape: shape)
+        let pruning = shape.latestOnly ? nil : BoundPruning(bounds, groups: plan.groups)
+        return MergeScan(scanCore, plan: plan, shape: shape, pruning: pruning)
+    }
+
+    private static func field(_ name: String, of table: TableDefinition) throws(MartletError) -> FieldDefinition {
+        guard let field = table.field(named: name) else {
+            throw MartletError(
+                .notFound, "table '\(table.name)' has no field '\(name)'",
+                at: .column(table: table.name, column: name))
+        }
+        return field
     }
 
     /// The row groups of a table in all segments that overlap a range of time.

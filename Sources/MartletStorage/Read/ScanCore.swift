@@ -16,6 +16,9 @@ final class ScanCore {
     private let caching: Bool
     private var readers: [GroupReader?]
     private let reserved: Int
+    /// Rows spared by bounds on fields.
+    private var excludedRows = 0
+    private let vectorsPrunedByPlan: Int
 
     /// - Throws: `.resourceExhausted` when the windows do not fit into the query's memory.
     init(
@@ -36,7 +39,15 @@ final class ScanCore {
         readers = Array(repeating: nil, count: plan.groups.count)
         reserved = min(open, 64) * (fields.count + 1) * min(self.windowRows, 8192) * 8
         try context?.memory.reserve(reserved, for: "a scan of \(plan.groups.count) row groups")
+        vectorsPrunedByPlan = plan.prunedVectors
         statistics.vectorsPruned = plan.prunedVectors
+    }
+
+    /// Takes note of rows of a group, up to `end`, that are neither read nor delivered.
+    func exclude(_ rows: Int, of group: Int32, end: Int32) {
+        excludedRows += rows
+        statistics.vectorsPruned = vectorsPrunedByPlan + ScanPlan.vectors(excludedRows)
+        if end == plan.neededEnds[Int(group)] { readers[Int(group)] = nil }
     }
 
     deinit { context?.memory.release(reserved) }
