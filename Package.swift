@@ -116,14 +116,16 @@ if !engineOnly {
         .executableTarget(
             name: "MartletCLI",
             dependencies: [
-                "Martlet", "MartletQuery", "MartletStorage", "MartletWire", "MartletServer", "CZlib", "CZstd",
+                "Martlet", "MartletCodec", "MartletQuery", "MartletParquet", "MartletStorage", "MartletWire",
+                "MartletServer",
+                "CZlib", "CZstd",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ], swiftSettings: strict),
 
         tests("MartletWireTests", ["MartletWire"], resources: [.copy("Golden")]),
         tests("MartletServerTests", ["MartletServer"]),
-        tests("MartletCLITests", ["MartletCLI", "CZlib", "CZstd"], resources: [.copy("Snapshots")]),
+        tests("MartletCLITests", ["MartletCLI", "MartletParquet", "CZlib", "CZstd"], resources: [.copy("Snapshots")]),
     ]
 }
 

@@ -5,11 +5,11 @@ import MartletModel
 
 struct ImportCommand: AsyncParsableCommand {
     /// The formats that are read.
-    enum Format: String, CaseIterable, ExpressibleByArgument { case line, csv }
+    enum Format: String, CaseIterable, ExpressibleByArgument { case line, csv, parquet }
 
     static let configuration = CommandConfiguration(
         commandName: "import",
-        abstract: "Import line protocol or CSV.",
+        abstract: "Import line protocol, CSV or Parquet.",
         discussion: """
             The text may be plain, gzip or zstd, which its first bytes tell; `-` reads standard input. The format \
             follows from the file's name unless --format says it.
@@ -18,38 +18,52 @@ struct ImportCommand: AsyncParsableCommand {
             the first that holds moments; --tag names the columns that become tags, all others become fields, whose \
             types are inferred from the first 10,000 records.
 
+            A Parquet file may be of any program; a folder may be one of `martlet export`, whose manifest is checked \
+            first, or any with folders called KEY=VALUE, which become tags. Martlet's own files say which columns \
+            are tags; for others --tag and --time-column do.
+
             Rejected lines go to a file, each with its reason, and the others are kept. Exit status: 0 all lines were \
             taken; 1 the import failed; 2 the command line is wrong; 3 no connection; 4 some lines were rejected.
             """)
 
-    @Argument(help: "The file, or `-` for standard input.", completion: .file())
+    @Argument(help: "The file, a folder of Parquet files, or `-` for standard input.", completion: .file())
     var file: String
 
     @OptionGroup var connection: ConnectionOptions
 
-    @Option(name: .shortAndLong, help: "The format: line or csv.")
+    @Option(name: .shortAndLong, help: "The format: line, csv or parquet.")
     var format: Format?
 
-    @Option(name: .shortAndLong, help: "CSV: the table; by default the file's name.")
+    @Option(name: .shortAndLong, help: "CSV, Parquet: the table; by default the file's name or the folder's `table=`.")
     var table: String?
 
-    @Option(name: .long, help: "CSV: a column that becomes a tag; may be given several times or as a list with commas.")
+    @Option(
+        name: .long,
+        help: "CSV, Parquet: a column that becomes a tag; may be given several times or as a list with commas.")
     var tag: [String] = []
 
-    @Option(name: .long, help: "CSV: the column that holds the time.")
+    @Option(name: .long, help: "CSV, Parquet: the column that holds the time.")
     var timeColumn: String?
 
-    @Option(name: .long, help: "CSV: the unit of a numeric time: s, ms, us or ns; by default guessed from its size.")
+    @Option(
+        name: .long,
+        help: "CSV, Parquet: the unit of a numeric time: s, ms, us or ns; by default guessed from its size.")
     var timeUnit: String?
 
     @Option(name: .long, help: "CSV: a column's type, as NAME=double, bigint, ubigint, boolean or varchar.")
     var type: [String] = []
 
-    @Option(name: .long, help: "CSV: a column to leave out.")
+    @Option(name: .long, help: "CSV, Parquet: a column to leave out.")
     var skip: [String] = []
 
     @Option(name: .long, help: "CSV: the character between fields; `tab` for a tabulator.")
     var separator = ","
+
+    @Flag(name: .long, help: "Parquet: import a folder of several namespaces, each into the one of its name.")
+    var keepNamespaces = false
+
+    @Flag(name: .long, inversion: .prefixedNo, help: "Parquet: compare checksums with the manifest before importing.")
+    var verify = true
 
     @Option(name: .long, help: "Line protocol: the unit of timestamps: ns, us, ms or s.")
     var precision = "ns"
@@ -58,20 +72,28 @@ struct ImportCommand: AsyncParsableCommand {
         name: .long, help: "Where rejected lines go; by default the file's name with `.rejected`.", completion: .file())
     var rejects: String?
 
-    private func listed(_ values: [String]) -> [String] {
+    var verifies: Bool { verify }
+
+    func listed(_ values: [String]) -> [String] {
         values.flatMap { $0.split(separator: ",").map(String.init) }
     }
 
     /// The file's name without its folder and endings.
-    private var baseName: String {
+    var baseName: String {
         let name = file.split(separator: "/").last.map(String.init) ?? file
         return name.split(separator: ".").first.map(String.init) ?? name
+    }
+
+    private var isFolder: Bool {
+        var isDirectory: ObjCBool = false
+        return FileManager.default.fileExists(atPath: file, isDirectory: &isDirectory) && isDirectory.boolValue
     }
 
     private var chosenFormat: Format {
         if let format { return format }
         let name = file.lowercased().replacingOccurrences(of: ".gz", with: "").replacingOccurrences(
             of: ".zst", with: "")
+        if isFolder || name.hasSuffix(".parquet") { return .parquet }
         return name.hasSuffix(".csv") || name.hasSuffix(".tsv") ? .csv : .line
     }
 
@@ -86,6 +108,12 @@ struct ImportCommand: AsyncParsableCommand {
         _ = try types()
         if chosenFormat == .csv && file == "-" && table == nil {
             throw ValidationError("CSV from standard input needs --table.")
+        }
+        if chosenFormat == .parquet && (file == "-" || !type.isEmpty) {
+            throw ValidationError("Parquet is read from files, not from standard input, and says its types itself.")
+        }
+        if chosenFormat != .parquet && (isFolder || keepNamespaces) {
+            throw ValidationError("Folders and --keep-namespaces are for Parquet.")
         }
         if chosenFormat == .line && !(tag + type + skip).isEmpty {
             throw ValidationError("--tag, --type and --skip are for CSV; line protocol says these things itself.")
@@ -114,6 +142,7 @@ struct ImportCommand: AsyncParsableCommand {
     }
 
     func run() async throws {
+        if chosenFormat == .parquet { return try await runParquet() }
         let input: FileSource
         do throws(MartletError) {
             input = try FileSource(path: file)
@@ -133,7 +162,35 @@ struct ImportCommand: AsyncParsableCommand {
                 try await LineImport(precision: unit)
                     .run(source, into: pipeline, rejects: rejectFile, figures: figures)
             case .csv: try await importCSV(source, target, pipeline, rejectFile, figures)
+            case .parquet: throw MartletError(.internal, "Parquet is not read as a stream")
             }
+            progress.finish()
+            try await target.close()
+        } catch {
+            progress.finish()
+            let counts = figures.current
+            throw CommandFailure("\(error); \(Figures.grouped(counts.rows)) rows had been imported before that")
+        }
+        report(figures.current, seconds: progress.seconds, rejectFile)
+        if rejectFile.count > 0 { throw ExitCode(ExitStatus.partly.rawValue) }
+    }
+
+    private func runParquet() async throws {
+        guard FileManager.default.fileExists(atPath: file) else {
+            throw CommandFailure("\(file): there is no such file or folder", status: .usage)
+        }
+        let target = try await connection.open()
+        let figures = ImportFigures()
+        var name = Substring(file)
+        while name.count > 1 && name.hasSuffix("/") { name.removeLast() }
+        let rejectFile = RejectFile(path: rejects ?? name + ".rejected")
+        let counter = ByteCounter()
+        let size = AtomicBox()
+        let progress = ProgressLine {
+            Self.progressText($0, figures.current, read: counter.count, of: size.value.load(ordering: .relaxed))
+        }
+        do throws(MartletError) {
+            try await importParquet(target, rejectFile, figures, counter, size, isFolder: isFolder)
             progress.finish()
             try await target.close()
         } catch {
@@ -162,7 +219,7 @@ struct ImportCommand: AsyncParsableCommand {
             throw MartletError(.invalidArgument, "\(error)")
         }
         job.request = request
-        job.stored = try await storedColumns(of: job.table, in: target)
+        job.stored = try await storedColumns(of: job.table, in: target, namespace: connection.namespace)
         let table = job.table
         try await job.run(source, into: pipeline, rejects: rejects, figures: figures) { layout in
             Terminal.writeError("table \(table): \(Self.describe(layout))\n")
@@ -170,14 +227,14 @@ struct ImportCommand: AsyncParsableCommand {
     }
 
     /// Roles and types of a table that exists already; empty for a new one.
-    private func storedColumns(
-        of table: String, in target: any StatementTarget
+    func storedColumns(
+        of table: String, in target: any StatementTarget, namespace: String
     ) async throws(MartletError) -> [String: CSVLayout.Target] {
-        let tables = try await target.rows("SHOW TABLES", namespace: connection.namespace)
+        let tables = try await target.rows("SHOW TABLES", namespace: namespace)
         guard tables.contains(where: { $0.first == .string(table) }) else { return [:] }
         var stored: [String: CSVLayout.Target] = [:]
         for row in try await target.rows(
-            "SHOW COLUMNS FROM \(Shell.quoted(table))", namespace: connection.namespace)
+            "SHOW COLUMNS FROM \(Shell.quoted(table))", namespace: namespace)
         {
             guard row.count >= 3, case .string(let name)? = row[0], case .string(let type)? = row[1],
                 case .string(let role)? = row[2]

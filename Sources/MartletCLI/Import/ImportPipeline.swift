@@ -20,12 +20,18 @@ final class ImportFigures: Sendable {
     }
 }
 
+extension ImportPipeline.Origin {
+    var source: String? { nil }
+}
+
 /// Appends batches to a target, a few at a time in flight, and hands refused rows back in order.
 final class ImportPipeline {
     /// Where the rows of a batch came from, for those that are refused.
     protocol Origin: Sendable {
         /// The line of a row, and its text.
         func line(batch: Int, row: Int) -> (number: Int, text: [UInt8])
+        /// The file, where there are several.
+        var source: String? { get }
     }
 
     private struct InFlight {
@@ -76,7 +82,9 @@ final class ImportPipeline {
         let report = try await first.task.value.get()
         for rejection in report.rejections {
             let (number, text) = first.origin.line(batch: rejection.batch, row: rejection.row)
-            try rejects.add(line: number, reason: rejection.error.description, text: text)
+            try rejects.add(
+                line: number, reason: (first.origin.source.map { $0 + ": " } ?? "") + rejection.error.description,
+                text: text)
         }
         try rejects.add(unlisted: report.rejectedCount - report.rejections.count)
     }

@@ -213,3 +213,18 @@ package final class ParquetReader {
         return MartletError(error.code, message, at: error.location ?? .file(path: path, offset: nil), hint: error.hint)
     }
 }
+
+extension ParquetReader {
+    /// The names of a file's columns, also of those whose types are not read.
+    ///
+    /// - Throws: `.corrupt` or `.unsupported` for what is no readable Parquet file.
+    package static func columnNames(of file: any File, path: String) throws(MartletError) -> [String] {
+        do throws(MartletError) {
+            let limit = ParquetReaderOptions().memoryLimit
+            let metadata = try footer(of: file, size: try file.size(), limit: limit)
+            return try FileSchema(metadata.schema).entries.map(\.name)
+        } catch {
+            throw locate(error, path: path)
+        }
+    }
+}
