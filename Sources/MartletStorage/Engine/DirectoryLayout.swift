@@ -19,6 +19,9 @@ struct DirectoryLayout {
         let lock = try files.lock(path + "/" + Self.lockFile)
         if files.exists(path + "/" + Self.formatFile) {
             try checkFormat()
+            // What the writer before renamed or made may not be on the disk, if its own sync failed.
+            try files.syncDirectory(path)
+            try files.syncDirectory(path + "/" + Self.namespaceFolder)
         } else {
             try files.createDirectory(path + "/" + Self.namespaceFolder)
             try writeFormat()

@@ -39,6 +39,8 @@ struct HotRecovery {
     /// Bytes up to the end of the last intact layer.
     private(set) var length: Int64 = 0
     private(set) var lastCommit: UInt64 = 0
+    /// Bytes that a later layer shows to be on the disk. What follows may be in the page cache alone.
+    private(set) var durableLength: Int64 = 0
 
     init(segment: SegmentFile, number: UInt64, limit: Int64?, catalog: SeriesCatalog, budget: MemoryBudget) {
         self.segment = segment
@@ -58,6 +60,7 @@ struct HotRecovery {
             defer { withExtendedLifetime(bytes) {} }
             salt = try readSalt(bytes.bytes, size: size)
             length = Int64(FileHeader.byteCount)
+            durableLength = length
         }
         var offset = length
         while offset < size {
@@ -157,6 +160,7 @@ struct HotRecovery {
         }
         tombstones += contents.tombstones
         lastCommit = header.lastCommit
+        durableLength = max(durableLength, min(Int64(clamping: header.durableLength), offset))
         return offset + Int64(header.byteCount)
     }
 

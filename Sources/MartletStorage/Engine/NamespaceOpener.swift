@@ -18,6 +18,9 @@ struct NamespaceOpener {
         let series = SeriesCatalog()
         guard files.exists(directory + "/" + Manifest.fileName) else { return try begin(series) }
         var manifest = try Manifest.read(directory, files)
+        // The manifest that is read may not be the one on the disk, if the writer before failed to sync its renaming;
+        // nothing may be built upon it, or removed because of it, before it is there.
+        try files.syncDirectory(directory)
         try removeStrangers(manifest)
         var recovered = try RecoveredState(manifest, directory: directory, series: series, core: core)
         for (index, hot) in manifest.hot.enumerated() {
@@ -31,17 +34,32 @@ struct NamespaceOpener {
         let log = HotLog(
             number: last.number, salt: last.salt, file: last.segment, length: last.length,
             layerCount: last.layers.count, knownTables: last.knownTables)
-        if try last.segment.file.size() > last.length {
-            // What was being written when the process ended was never acknowledged.
-            try last.segment.file.truncate(to: last.length)
-            try last.segment.file.sync()
-        }
+        try settle(last)
         // Local numbers that a damaged layer took with it stay taken.
         for id in last.series { log.adopt(id) }
         return OpenedNamespace(
             writer: NamespaceWriter(
                 core: core, directory: directory, series: series, manifest: manifest, log: log, state: state),
             series: series, damage: recovered.damage)
+    }
+
+    /// Brings the active segment on the disk to what was read of it, before anything is appended behind it.
+    private func settle(_ last: HotRecovery) throws(MartletError) {
+        let file = last.segment.file
+        // What was being written when the process ended was never acknowledged.
+        let isCut = try file.size() > last.length
+        if isCut { try file.truncate(to: last.length) }
+        // The writer before may have ended after a sync that failed. Its last layers are then in the page cache, marked
+        // clean, and not on the disk, and no sync would bring them there: they are written once more.
+        var offset = last.durableLength
+        while offset < last.length {
+            let count = Int(min(last.length - offset, 1 << 20))
+            let bytes = try file.readExactly(count, at: offset)
+            try file.write(bytes.bytes, at: offset)
+            withExtendedLifetime(bytes) {}
+            offset += Int64(count)
+        }
+        if isCut || last.durableLength < last.length { try file.sync() }
     }
 
     /// Begins a new log where the active one is lost. The lost one stays in the manifest until it is repaired.

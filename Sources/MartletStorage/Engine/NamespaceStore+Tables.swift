@@ -27,7 +27,7 @@ extension NamespaceStore {
 
     func dropTable(_ name: String) throws(MartletError) {
         try change { (writer) throws(MartletError) in
-            let table = try Self.table(name, writer)
+            let table = try Self.table(name, writer.state.catalog)
             try writer.commit(changes: [.drop(table.id)], tombstones: [])
         }
     }
@@ -35,7 +35,7 @@ extension NamespaceStore {
     func addField(_ field: ColumnDescription, to table: String) throws(MartletError) {
         try Self.checkFieldType(field.type, field.name)
         try change { (writer) throws(MartletError) in
-            var table = try Self.table(table, writer)
+            var table = try Self.table(table, writer.state.catalog)
             let isTaken = table.field(named: field.name) != nil || table.tags.contains(field.name)
             if isTaken || field.name.isEmpty || field.name == TableSchema.timeColumn {
                 throw MartletError(
@@ -49,7 +49,7 @@ extension NamespaceStore {
 
     func dropField(_ field: String, from table: String) throws(MartletError) {
         try change { (writer) throws(MartletError) in
-            var table = try Self.table(table, writer)
+            var table = try Self.table(table, writer.state.catalog)
             let index = try Self.fieldIndex(field, table)
             table.fields.remove(at: index)
             try writer.commit(changes: [.define(table)], tombstones: [])
@@ -69,34 +69,60 @@ extension NamespaceStore {
     private func tryChangeType(
         of field: String, in table: String, to type: ColumnType
     ) throws(MartletError) -> Bool {
-        try change { (writer) throws(MartletError) in
-            var table = try Self.table(table, writer)
-            let index = try Self.fieldIndex(field, table)
-            if table.fields[index].type == type { return true }
-            if try writer.state.holdsFormerType(of: table.fields[index], table.id) { return false }
-            let former = table.fields[index].type
-            let snapshot = NamespaceSnapshot(writer.state, series: series, core: core)
-            let context = QueryContext(memory: core.budget, clock: core.clock)
-            let scan = try snapshot.scan(ScanRequest(table: table.name, fields: [field]), context: context)
-            while case .rows(let batch)? = try scan.next() {
-                let (converted, inexact) = try Columns.convert(batch.fields[0], to: type)
-                if inexact == 0 { continue }
-                let row = (0..<batch.rowCount).first { batch.fields[0].isValid($0) && !converted.isValid($0) }
-                let value = row.flatMap { batch.fields[0].value(at: $0) }
-                throw MartletError(
-                    .typeConflict,
-                    "the value \(value.map { "\($0)" } ?? "?") of type \(former.name) has no exact image in \(type.name)",
-                    at: .column(table: table.name, column: field),
-                    hint: "delete or overwrite such rows first, or add a column of the new type")
-            }
-            table.fields[index].type = type
-            try writer.commit(changes: [.define(table)], tombstones: [])
-            return true
+        try change(
+            reading: { (state) throws(MartletError) in
+                let table = try Self.table(table, state.catalog)
+                let former = table.fields[try Self.fieldIndex(field, table)]
+                if former.type == type { return TypeChange(definition: table, isDue: false) }
+                if try state.holdsFormerType(of: former, table.id) { return nil }
+                try checkImages(of: former, in: table.name, as: type, state)
+                return TypeChange(definition: table, isDue: true)
+            },
+            whileStill: { (reading: TypeChange?, former, present) in
+                guard let reading else { return true }
+                return present.catalog[table] == reading.definition
+                    && !present.holdsRows(of: reading.definition.id, in: .all, after: former.commit)
+            },
+            writing: { (writer, reading) throws(MartletError) in
+                guard let reading else { return false }
+                if !reading.isDue { return true }
+                var table = reading.definition
+                table.fields[try Self.fieldIndex(field, table)].type = type
+                try writer.commit(changes: [.define(table)], tombstones: [])
+                return true
+            })
+    }
+
+    /// A change of a field's type that the stored values allow.
+    private struct TypeChange: Sendable {
+        /// The table as it was read.
+        var definition: TableDefinition
+        /// Whether the field is not of the type already.
+        var isDue: Bool
+    }
+
+    /// - Throws: `.typeConflict` where a stored value has no exact image in the type.
+    private func checkImages(
+        of field: FieldDefinition, in table: String, as type: ColumnType, _ state: NamespaceState
+    ) throws(MartletError) {
+        let snapshot = NamespaceSnapshot(state, series: series, core: core)
+        let context = QueryContext(memory: core.budget, clock: core.clock)
+        let scan = try snapshot.scan(ScanRequest(table: table, fields: [field.name]), context: context)
+        while case .rows(let batch)? = try scan.next() {
+            let (converted, inexact) = try Columns.convert(batch.fields[0], to: type)
+            if inexact == 0 { continue }
+            let row = (0..<batch.rowCount).first { batch.fields[0].isValid($0) && !converted.isValid($0) }
+            let value = row.flatMap { batch.fields[0].value(at: $0) }
+            throw MartletError(
+                .typeConflict,
+                "the value \(value.map { "\($0)" } ?? "?") of type \(field.type.name) has no exact image in \(type.name)",
+                at: .column(table: table, column: field.name),
+                hint: "delete or overwrite such rows first, or add a column of the new type")
         }
     }
 
-    private static func table(_ name: String, _ writer: NamespaceWriter) throws(MartletError) -> TableDefinition {
-        guard let table = writer.state.catalog[name] else {
+    private static func table(_ name: String, _ catalog: Catalog) throws(MartletError) -> TableDefinition {
+        guard let table = catalog[name] else {
             throw MartletError(.notFound, "there is no table '\(name)'")
         }
         return table

@@ -106,6 +106,33 @@ final class NamespaceStore: NamespaceEngine {
         }
     }
 
+    /// Reads a state while others append, and writes what follows from it if that still holds; where it does not, reads
+    /// again, the third time as the only writer.
+    ///
+    /// What an earlier commit that failed may have left on the disk is settled before: an answer that nothing was to be
+    /// done promises that as well.
+    func change<Reading, Result: Sendable>(
+        reading: (NamespaceState) throws(MartletError) -> Reading,
+        whileStill: (_ reading: Reading, _ former: NamespaceState, _ present: NamespaceState) -> Bool,
+        writing: (NamespaceWriter, Reading) throws(MartletError) -> Result
+    ) throws(MartletError) -> Result {
+        for _ in 0..<2 {
+            let state = try change { (writer) throws(MartletError) in
+                try writer.ensureUsableLog()
+                return writer.state
+            }
+            let read = try reading(state)
+            let result = try change { (writer) throws(MartletError) -> Result? in
+                whileStill(read, state, writer.state) ? try writing(writer, read) : nil
+            }
+            if let result { return result }
+        }
+        return try change { (writer) throws(MartletError) in
+            try writer.ensureUsableLog()
+            return try writing(writer, try reading(writer.state))
+        }
+    }
+
     var currentState: NamespaceState { current.withLock { $0 } }
 
     /// Has what was written synced within the time that the durability setting promises.

@@ -148,8 +148,8 @@ final class NamespaceWriter {
         for stage in stages { try builder.add(stage, ranks: order.ranks) }
         let log = log
         let layer = builder.finish(
-            salt: log.salt, commits: commits, changes: changes, firstLocal: firstLocal, newSeries: newTags,
-            tombstones: tombstones, localSeries: { log.local($0)! })
+            salt: log.salt, durableLength: log.syncedLength, commits: commits, changes: changes, firstLocal: firstLocal,
+            newSeries: newTags, tombstones: tombstones, localSeries: { log.local($0)! })
         let resolved = try tombstones.map { (tombstone) throws(MartletError) in
             try ResolvedTombstone(tombstone, series)
         }
@@ -211,7 +211,9 @@ final class NamespaceWriter {
         log.length >= Int64(core.options.hotSegmentBytes) || log.layerCount >= core.options.hotSegmentLayers
     }
 
-    private func ensureUsableLog() throws(MartletError) {
+    /// Has an intact log with room, and a manifest that is known to be on the disk. What a failed commit left behind the
+    /// last acknowledged one counts no longer.
+    func ensureUsableLog() throws(MartletError) {
         if isClosed { throw MartletError(.closed, "the namespace is closed") }
         if log.isAbandoned || isLogFull {
             try rotate()

@@ -3,7 +3,7 @@ import MartletModel
 
 /// The fixed part at the beginning of a layer.
 struct LayerHeader: Sendable, Hashable {
-    static let byteCount = 72
+    static let byteCount = 80
     /// "MLYR".
     static let magic: UInt32 = 0x5259_4c4d
 
@@ -17,6 +17,8 @@ struct LayerHeader: Sendable, Hashable {
     var lastCommit: UInt64
     /// The range of the rows' times; crossed where there are none.
     var time: TimeRange
+    /// Bytes of the file that were known to be on the disk before this layer was written.
+    var durableLength: UInt64
     var rowCount: UInt32
 
     /// Bytes of the whole layer.
@@ -33,6 +35,7 @@ struct LayerHeader: Sendable, Hashable {
         writer.u64(lastCommit)
         writer.i64(time.lowerBound)
         writer.i64(time.upperBound)
+        writer.u64(durableLength)
         writer.u32(rowCount)
         writer.u32(CRC32C.checksum(writer.bytes))
         return writer.finish()
@@ -40,7 +43,7 @@ struct LayerHeader: Sendable, Hashable {
 
     init(
         salt: UInt64, bodyLength: Int, metadataLength: Int, metadataChecksum: UInt32, firstCommit: UInt64,
-        lastCommit: UInt64, time: TimeRange, rowCount: UInt32
+        lastCommit: UInt64, time: TimeRange, durableLength: UInt64, rowCount: UInt32
     ) {
         self.salt = salt
         self.bodyLength = bodyLength
@@ -49,6 +52,7 @@ struct LayerHeader: Sendable, Hashable {
         self.firstCommit = firstCommit
         self.lastCommit = lastCommit
         self.time = time
+        self.durableLength = durableLength
         self.rowCount = rowCount
     }
 
@@ -64,13 +68,14 @@ struct LayerHeader: Sendable, Hashable {
         func half(_ offset: Int) -> UInt32 {
             UInt32(littleEndian: bytes.loadUnaligned(fromByteOffset: offset, as: UInt32.self))
         }
-        guard half(68) == checksum, word(8) == expected,
+        guard half(Self.byteCount - 4) == checksum, word(8) == expected,
             word(16) <= UInt64(UInt32.max), word(24) <= UInt64(UInt32.max), word(32) <= word(40)
         else { return nil }
         self.init(
             salt: word(8), bodyLength: Int(word(16)), metadataLength: Int(word(24)), metadataChecksum: half(4),
             firstCommit: word(32), lastCommit: word(40),
-            time: TimeRange(Int64(bitPattern: word(48)), Int64(bitPattern: word(56))), rowCount: half(64))
+            time: TimeRange(Int64(bitPattern: word(48)), Int64(bitPattern: word(56))), durableLength: word(64),
+            rowCount: half(72))
     }
 }
 

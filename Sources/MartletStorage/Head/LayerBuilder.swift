@@ -63,7 +63,7 @@ struct LayerBuilder: ~Copyable {
 
     /// Writes metadata and header, and hands out the layer's bytes.
     consuming func finish(
-        salt: UInt64, commits: ClosedRange<UInt64>, changes: [CatalogChange], firstLocal: Int,
+        salt: UInt64, durableLength: Int64, commits: ClosedRange<UInt64>, changes: [CatalogChange], firstLocal: Int,
         newSeries: [(table: UInt32, tags: [UInt8])], tombstones: [Tombstone], localSeries: (UInt32) -> UInt32
     ) -> BuiltLayer {
         let bodyEnd = writer.count
@@ -74,7 +74,7 @@ struct LayerBuilder: ~Copyable {
         let header = LayerHeader(
             salt: salt, bodyLength: bodyEnd - LayerHeader.byteCount, metadataLength: writer.count - bodyEnd,
             metadataChecksum: checksum, firstCommit: commits.lowerBound, lastCommit: commits.upperBound, time: time,
-            rowCount: UInt32(rowCount))
+            durableLength: UInt64(durableLength), rowCount: UInt32(rowCount))
         let head = header.encode()
         writer.buffer.base.copyMemory(from: head.baseAddress, byteCount: head.byteCount)
         withExtendedLifetime(head) {}

@@ -43,6 +43,24 @@ import Testing
         #expect(try TestReader(database.namespace).rows("t") == expected)
     }
 
+    @Test func deletionsBesideAppendsCountEachRowThatTheyErase() async throws {
+        let database = try TestDatabase()
+        let namespace = try database.namespace
+        _ = try namespace.append([TableBatch("t", [TestRow([:], 0, ["v": .int64(0)])])])
+        let appended = 40
+        let writer = Task {
+            for group in 1...Int64(appended) {
+                let rows = (0..<25).map { TestRow(["id": "\($0)"], group, ["v": .int64(group)]) }
+                _ = try namespace.append([TableBatch("t", rows)])
+            }
+        }
+        var erased = 0
+        for _ in 0..<20 { erased += try namespace.delete(from: "t", time: .all, series: .all) }
+        try await writer.value
+        let left = try TestReader(namespace).rows("t").count
+        #expect(erased + left == 1 + 25 * appended)
+    }
+
     @Test func theSeriesOfSealedSegmentsCountAfterReopening() throws {
         let database = try TestDatabase()
         let rows = (0..<3).map { TestRow(["id": "\($0)"], 1, ["v": .int64(1)]) }
