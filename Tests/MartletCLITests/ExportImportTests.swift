@@ -91,6 +91,21 @@ import Testing
         }
     }
 
+    @Test("Only what writes makes a directory that is not there")
+    func missingDirectory() async throws {
+        defer { try? FileManager.default.removeItem(at: folder) }
+        let failure = await #expect(throws: CommandFailure.self) {
+            try await run(["query", "--data", path("typo"), "SELECT 1"])
+        }
+        #expect(failure?.status == .cannotConnect)
+        await #expect(throws: CommandFailure.self) {
+            try await run(["export", "--data", path("typo"), "--to", path("lake")])
+        }
+        #expect(!FileManager.default.fileExists(atPath: path("typo")))
+        try await run(["query", "--data", path("new"), "CREATE TABLE t (time TIMESTAMP, v DOUBLE); SELECT * FROM t"])
+        #expect(FileManager.default.fileExists(atPath: path("new")))
+    }
+
     @Test("Text exports come back through the same import", arguments: ["csv", "csv.zst", "line", "line.zst"])
     func textRoundTrip(ending: String) async throws {
         defer { try? FileManager.default.removeItem(at: folder) }

@@ -62,13 +62,7 @@ private final class TextExportFile: ExportFile {
     var writtenBytes: Int64 { sink.byteCount }
 
     func append(_ batch: RecordBatch, rows range: Range<Int>) throws(MartletError) {
-        var slice = batch
-        if range != 0..<batch.rowCount {
-            slice = RecordBatch(
-                schema: batch.schema, columns: batch.columns.map { ColumnKernels.slice($0, range) },
-                rowCount: range.count)
-        }
-        try formatter.append(slice, into: &text)
+        try formatter.append(batch.rows(range), into: &text)
         rows += Int64(range.count)
         if text.byteCount >= Self.blockBytes { try flush() }
     }

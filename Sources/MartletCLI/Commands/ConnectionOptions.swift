@@ -21,9 +21,10 @@ struct ConnectionOptions: ParsableArguments {
 
     /// Opens what the options name.
     ///
+    /// - Parameter making: whether a data directory that does not exist is made.
     /// - Throws: `CommandFailure` of status `.cannotConnect`.
-    func open() async throws -> any StatementTarget {
-        if let data { return try DirectoryTarget.open(data) }
+    func open(making: Bool = false) async throws -> any StatementTarget {
+        if let data { return try DirectoryTarget.open(data, making: making) }
         return try await DaemonTarget.connect(host: host, port: port)
     }
 }

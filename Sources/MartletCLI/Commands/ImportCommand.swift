@@ -147,39 +147,30 @@ struct ImportCommand: AsyncParsableCommand {
         do throws(MartletError) {
             input = try FileSource(path: file)
         } catch { throw CommandFailure(error, status: .usage) }
-        let target = try await connection.open()
+        let target = try await connection.open(making: true)
         let figures = ImportFigures()
         let rejectFile = RejectFile(path: rejects ?? (file == "-" ? "martlet-import" : file) + ".rejected")
         let pipeline = ImportPipeline(
             target: target, namespace: connection.namespace, rejects: rejectFile, figures: figures)
         let (size, counter) = (input.size, input.counter)
         let progress = ProgressLine { Self.progressText($0, figures.current, read: counter.count, of: size) }
-        do throws(MartletError) {
+        try await finish(target, progress, figures, rejectFile) { () async throws(MartletError) in
             let source = try ByteSources.unpacked(input)
-            switch chosenFormat {
-            case .line:
+            if chosenFormat == .csv {
+                try await importCSV(source, target, pipeline, rejectFile, figures)
+            } else {
                 let unit = TimestampPrecision(name: precision) ?? .nanoseconds
                 try await LineImport(precision: unit)
                     .run(source, into: pipeline, rejects: rejectFile, figures: figures)
-            case .csv: try await importCSV(source, target, pipeline, rejectFile, figures)
-            case .parquet: throw MartletError(.internal, "Parquet is not read as a stream")
             }
-            progress.finish()
-            try await target.close()
-        } catch {
-            progress.finish()
-            let counts = figures.current
-            throw CommandFailure("\(error); \(Figures.grouped(counts.rows)) rows had been imported before that")
         }
-        report(figures.current, seconds: progress.seconds, rejectFile)
-        if rejectFile.count > 0 { throw ExitCode(ExitStatus.partly.rawValue) }
     }
 
     private func runParquet() async throws {
         guard FileManager.default.fileExists(atPath: file) else {
             throw CommandFailure("\(file): there is no such file or folder", status: .usage)
         }
-        let target = try await connection.open()
+        let target = try await connection.open(making: true)
         let figures = ImportFigures()
         var name = Substring(file)
         while name.count > 1 && name.hasSuffix("/") { name.removeLast() }
@@ -189,17 +180,26 @@ struct ImportCommand: AsyncParsableCommand {
         let progress = ProgressLine {
             Self.progressText($0, figures.current, read: counter.count, of: size.value.load(ordering: .relaxed))
         }
-        do throws(MartletError) {
+        try await finish(target, progress, figures, rejectFile) { () async throws(MartletError) in
             try await importParquet(target, rejectFile, figures, counter, size, isFolder: isFolder)
+        }
+    }
+
+    /// Imports and says what became of it.
+    private func finish(
+        _ target: any StatementTarget, _ progress: ProgressLine, _ figures: ImportFigures, _ rejects: RejectFile,
+        _ work: () async throws(MartletError) -> Void
+    ) async throws {
+        do throws(MartletError) {
+            try await work()
             progress.finish()
             try await target.close()
         } catch {
             progress.finish()
-            let counts = figures.current
-            throw CommandFailure("\(error); \(Figures.grouped(counts.rows)) rows had been imported before that")
+            throw CommandFailure("\(error); \(Figures.grouped(figures.current.rows)) rows had been imported before that")
         }
-        report(figures.current, seconds: progress.seconds, rejectFile)
-        if rejectFile.count > 0 { throw ExitCode(ExitStatus.partly.rawValue) }
+        report(figures.current, seconds: progress.seconds, rejects)
+        if rejects.count > 0 { throw ExitCode(ExitStatus.partly.rawValue) }
     }
 
     private func importCSV(

@@ -57,23 +57,21 @@ struct QueryCommand: AsyncParsableCommand {
     }
 
     func run() async throws {
-        let text: String? = try sql ?? file.map(Self.contents)
-        let target = try await connection.open()
+        let given: String? = try sql ?? file.map(Self.contents)
+        let piped = try given == nil && !Terminal.inputIsTerminal ? Self.pipedInput() : nil
+        let statements = StatementSplitter.split(given ?? piped ?? "")
+        if given != nil && statements.isEmpty { throw CommandFailure("the query is empty", status: .usage) }
+        // Only what writes makes a directory that is not there.
+        let target = try await connection.open(making: statements.contains { DirectoryTarget.writes($0.sql) })
         let runner = StatementRunner(target: target, settings: settings)
-        let status: ExitStatus
-        if let text {
-            let statements = StatementSplitter.split(text)
-            if statements.isEmpty { throw CommandFailure("the query is empty", status: .usage) }
-            status = await runner.run(all: statements)
-        } else if Terminal.inputIsTerminal {
-            status = await Shell(runner: runner).runInteractively()
-        } else {
-            let input = FileHandle.standardInput.readDataToEndOfFile()
-            guard let text = String(data: input, encoding: .utf8) else {
-                throw CommandFailure("standard input is not UTF-8", status: .usage)
+        let status =
+            if given != nil {
+                await runner.run(all: statements)
+            } else if let piped {
+                await Shell(runner: runner).runPiped(piped)
+            } else {
+                await Shell(runner: runner).runInteractively()
             }
-            status = await Shell(runner: runner).runPiped(text)
-        }
         do throws(MartletError) { try await target.close() } catch { throw CommandFailure(error) }
         if status != .success { throw ExitCode(status.rawValue) }
     }
@@ -93,6 +91,13 @@ struct QueryCommand: AsyncParsableCommand {
         settings.print.usesColor = Terminal.outputTakesColor
         settings.print.usesUnicode = Terminal.usesUnicode
         return settings
+    }
+
+    private static func pipedInput() throws -> String {
+        guard let text = String(data: FileHandle.standardInput.readDataToEndOfFile(), encoding: .utf8) else {
+            throw CommandFailure("standard input is not UTF-8", status: .usage)
+        }
+        return text
     }
 
     private static func contents(of path: String) throws -> String {

@@ -32,12 +32,9 @@ struct ParquetImport {
         func line(batch _: Int, row: Int) -> (number: Int, text: [UInt8]) {
             var formatter = LineProtocolFormatter(measurement: batch.table)
             var output = MutableBuffer(capacity: 256)
-            let slice = RecordBatch(
-                schema: batch.batch.schema,
-                columns: batch.batch.columns.map { ColumnKernels.slice($0, row..<row + 1) }, rowCount: 1)
             do throws(MartletError) {
                 try formatter.begin(batch.batch.schema, into: &output)
-                try formatter.append(slice, into: &output)
+                try formatter.append(batch.batch.rows(row..<row + 1), into: &output)
             } catch {
                 return (numbers[row], Array("# line protocol cannot carry the row: \(error.message)".utf8))
             }

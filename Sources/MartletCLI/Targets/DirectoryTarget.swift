@@ -20,14 +20,14 @@ final class DirectoryTarget: StatementTarget {
         state = Mutex(State(database: database, writes: writes))
     }
 
-    /// Opens the directory read-only, beside whatever process may be writing it; one that does not exist yet is made
-    /// when something is written.
+    /// Opens the directory read-only, beside whatever process may be writing it.
     ///
+    /// - Parameter making: whether a directory that does not exist is made.
     /// - Throws: `CommandFailure` of status `.cannotConnect`.
-    static func open(_ path: String) throws -> DirectoryTarget {
+    static func open(_ path: String, making: Bool) throws -> DirectoryTarget {
         do throws(MartletError) {
             var options = Database.Options()
-            options.readOnly = FileManager.default.fileExists(atPath: path)
+            options.readOnly = !making || FileManager.default.fileExists(atPath: path)
             let database = try Database.open(at: path, options: options)
             return DirectoryTarget(path: path, database: database, writes: !options.readOnly)
         } catch {

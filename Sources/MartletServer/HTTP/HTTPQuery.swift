@@ -78,7 +78,7 @@ struct HTTPQuery {
 
     private static func question(of request: Request, maximumBytes: Int) async throws -> Question {
         var values: [String: String] = [:]
-        for (name, value) in request.uri.queryParameters { values[String(name)] = String(value) }
+        add(request.uri.query ?? "", to: &values)
         if request.method == .post {
             let body: ByteBuffer
             do {
@@ -93,7 +93,7 @@ struct HTTPQuery {
             if type == "application/json" {
                 values.merge(try jsonValues(body)) { $1 }
             } else if type == "application/x-www-form-urlencoded", text.hasPrefix("q=") {
-                for (name, value) in URI("/?" + text).queryParameters { values[String(name)] = String(value) }
+                add(text, to: &values)
             } else if !text.isEmpty {
                 values["q"] = text
             }
@@ -114,6 +114,12 @@ struct HTTPQuery {
             question.timeout = .milliseconds(Int(seconds * 1_000))
         }
         return question
+    }
+
+    /// Adds `name=value&...`, in which a plus sign stands for a space.
+    private static func add(_ text: String, to values: inout [String: String]) {
+        let uri = URI("/?" + text.replacing("+", with: "%20"))
+        for (name, value) in uri.queryParameters { values[String(name)] = String(value) }
     }
 
     private static func format(_ name: String?, accept: String?) throws -> ResultFormat {

@@ -1,4 +1,5 @@
 import MartletModel
+import MartletQuery
 import MartletWire
 import NIOCore
 import NIOPosix
@@ -20,6 +21,8 @@ final class WireQueryRun: Sendable {
         var isCancelled = false
         var isAbandoned = false
         var rows: UInt64 = 0
+        /// Parts of a batch that was too large for one frame, the next one last.
+        var rest: [RecordBatch] = []
     }
 
     /// Frames that may be on their way to the socket at once.
@@ -127,15 +130,17 @@ final class WireQueryRun: Sendable {
         let (query, isCancelled) = state.withLock { ($0.query, $0.isCancelled) }
         guard let query, !isCancelled else { return finish(.failure(Self.cancelled)) }
         do throws(MartletError) {
-            guard let batch = try query.next() else {
+            let waiting = state.withLock { $0.rest.popLast() }
+            let batch = if let waiting { waiting } else { try query.next() }
+            guard let batch else {
                 let rows = state.withLock { $0.rows }
                 let elapsed = UInt64(max(0, clock.monotonicNanoseconds() - begun))
                 return finish(.success(WireSummary(rows: rows, elapsed: elapsed, notices: query.notices)))
             }
             if batch.rowCount > 0 {
-                let frame = try session.encode(.rows(batch), id)
+                let (frame, rowCount) = try encode(batch)
                 state.withLock { state in
-                    state.rows += UInt64(batch.rowCount)
+                    state.rows += UInt64(rowCount)
                     state.unwritten += 1
                     if state.credit != .max { state.credit -= 1 }
                 }
@@ -148,6 +153,24 @@ final class WireQueryRun: Sendable {
         } catch {
             query.cancel()
             finish(.failure(error))
+        }
+    }
+
+    /// Encodes a batch, or the first rows of it where it is larger than the peer's largest frame; the others wait.
+    ///
+    /// - Throws: `.outOfRange` where one row exceeds a frame.
+    private func encode(_ batch: RecordBatch) throws(MartletError) -> (frame: ByteBuffer, rowCount: Int) {
+        var part = batch
+        while true {
+            do throws(MartletError) {
+                return (try session.encode(.rows(part), id), part.rowCount)
+            } catch {
+                guard error.code == .outOfRange, part.rowCount > 1 else { throw error }
+                let half = part.rowCount / 2
+                let second = part.rows(half..<part.rowCount)
+                state.withLock { $0.rest.append(second) }
+                part = part.rows(0..<half)
+            }
         }
     }
 

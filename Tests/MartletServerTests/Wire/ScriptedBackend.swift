@@ -5,7 +5,8 @@ import Synchronization
 
 @testable import MartletServer
 
-/// A backend whose statements are little scripts: `count N` gives N batches of one row, `forever` batches without
+/// A backend whose statements are little scripts: `count N` gives N batches of one row, `wide N B` one batch
+/// of N rows of B bytes, `forever` batches without
 /// end, `stuck` waits until it is cancelled, `nothing` has no result; all else is a syntax error.
 final class ScriptedBackend: WireBackend {
     struct State {
@@ -59,6 +60,7 @@ final class ScriptedBackend: WireBackend {
         let words = sql.split(separator: " ")
         switch words.first {
         case "count": return ScriptedQuery(self, batches: Int(words[1]) ?? 0)
+        case "wide": return ScriptedQuery(self, batches: 1, wide: (rows: Int(words[1]) ?? 0, bytes: Int(words[2]) ?? 0))
         case "forever": return ScriptedQuery(self, batches: .max)
         case "stuck": return ScriptedQuery(self, batches: .max, isStuck: true)
         case "nothing": return ScriptedQuery(self, batches: 0, hasColumns: false)
@@ -73,21 +75,26 @@ final class ScriptedQuery: WireQuery {
     private let batches: Int
     private let isStuck: Bool
     private let hasColumns: Bool
+    private let wide: (rows: Int, bytes: Int)?
     private let position = Mutex(0)
     private let isCancelled = Atomic(false)
     let notices = ["a notice"]
 
-    init(_ backend: ScriptedBackend, batches: Int, isStuck: Bool = false, hasColumns: Bool = true) {
+    init(_ backend: ScriptedBackend, batches: Int, isStuck: Bool = false, hasColumns: Bool = true, wide: (rows: Int, bytes: Int)? = nil) {
         self.backend = backend
         self.batches = batches
         self.isStuck = isStuck
         self.hasColumns = hasColumns
+        self.wide = wide
         backend.state.withLock { $0.liveQueries += 1 }
     }
 
     deinit { backend.state.withLock { $0.liveQueries -= 1 } }
 
-    var schema: [ColumnDescription] { hasColumns ? [ColumnDescription("n", .int64)] : [] }
+    var schema: [ColumnDescription] {
+        if wide != nil { return [ColumnDescription("text", .string)] }
+        return hasColumns ? [ColumnDescription("n", .int64)] : []
+    }
 
     func next() throws(MartletError) -> RecordBatch? {
         while isStuck && !isCancelled.load(ordering: .relaxed) { usleepBriefly() }
@@ -98,6 +105,11 @@ final class ScriptedQuery: WireQuery {
         }
         guard number < batches else { return nil }
         backend.state.withLock { $0.produced += 1 }
+        if let wide {
+            let text = String(repeating: "x", count: wide.bytes)
+            let texts = (0..<wide.rows).map { FieldValue.string("\($0)" + text) }
+            return RecordBatch(schema: schema, columns: [try Column(.string, texts)], rowCount: wide.rows)
+        }
         return RecordBatch(
             schema: schema, columns: [Column(.int64, unsafeElements: [Int64(number)])], rowCount: 1)
     }

@@ -98,6 +98,30 @@ private func rows(_ count: Int, table: String = "cpu") -> TableBatch {
         }
     }
 
+    @Test func aBatchLargerThanTheClientsLargestFrameComesInParts() async throws {
+        try await withListener { _, port in
+            let client = try await WireClient.connect(
+                port: port, configuration: .init(maximumBody: 64 << 10, features: []))
+            let result = try await client.query("wide 1000 1000")
+            var texts: [FieldValue?] = []
+            for try await batch in result { texts += (0..<batch.rowCount).map { batch.row($0)[0] } }
+            let text = String(repeating: "x", count: 1_000)
+            #expect(texts == (0..<1_000).map { .string("\($0)" + text) })
+            await client.close()
+        }
+    }
+
+    @Test func aRowLargerThanTheClientsLargestFrameIsAnError() async throws {
+        try await withListener { _, port in
+            let client = try await WireClient.connect(
+                port: port, configuration: .init(maximumBody: 64 << 10, features: []))
+            let result = try await client.query("wide 1 100000")
+            let error = await #expect(throws: MartletError.self) { for try await _ in result {} }
+            #expect(error?.code == .outOfRange)
+            await client.close()
+        }
+    }
+
     @Test func aStatementWithoutAResultHasNoColumns() async throws {
         try await withListener { _, port in
             let client = try await WireClient.connect(port: port)
