@@ -73,11 +73,12 @@ struct SegmentMerger {
         let order = try catalog.order(of: catalog.count)
         let series = Set(groups.lazy.flatMap(\.runs.series)).sorted { order.ranks[Int($0)] < order.ranks[Int($1)] }
         let plan = ScanPlan(groups: groups, series: series, order: order, seriesCount: order.ids.count, time: .all)
+        let working = WorkingMemory(columns: table.fields.count + 1, core)
         let scanCore = try ScanCore(
             catalog: catalog, series: series, fields: table.fields, time: .all, plan: plan,
-            tombstones: state.tombstones, windowRows: RowGroup.maximumRows, caching: false, context: nil)
+            tombstones: state.tombstones, windowRows: working.rows, caching: false, context: nil)
         var shape = MergeScan.Shape()
-        shape.maximumRows = RowGroup.maximumRows
+        shape.maximumRows = working.rows
         shape.rowsBeforeSeriesCut = Self.rowsBeforeSeriesCut
         shape.copiesFreely = true
         let scan = MergeScan(scanCore, plan: plan, shape: shape)
@@ -95,5 +96,38 @@ struct SegmentMerger {
             withExtendedLifetime(batch) {}
         }
         try writer.end()
+        withExtendedLifetime(working) {}
     }
+}
+
+/// The memory of one table's merge, reserved from the engine's budget: the sources' decoded windows, and the row group
+/// that is being made, as rows and encoded.
+private final class WorkingMemory {
+    /// The merge's share of the budget at most, as a divisor.
+    private static let share = 8
+    /// Copies of a row group's rows that exist at once.
+    private static let copies = 4
+    private static let fewestRows = 1024
+
+    /// Rows of a row group, fewer where the table is wide.
+    let rows: Int
+    private let reserved: Int
+    private let budget: MemoryBudget
+
+    /// Blocks of the cache make room. Where even the fewest rows find none, the merge goes on without a reservation:
+    /// it is what frees the memory of the layers that take the budget up.
+    init(columns: Int, _ core: StorageCore) {
+        let rowBytes = columns * 8 * Self.copies
+        var rows = max(Self.fewestRows, min(RowGroup.maximumRows, core.budget.limit / Self.share / rowBytes))
+        var isReserved = core.cache.reserveInBudget(rows * rowBytes)
+        while !isReserved && rows > Self.fewestRows {
+            rows = max(Self.fewestRows, rows / 2)
+            isReserved = core.cache.reserveInBudget(rows * rowBytes)
+        }
+        self.rows = rows
+        reserved = isReserved ? rows * rowBytes : 0
+        budget = core.budget
+    }
+
+    deinit { if reserved > 0 { budget.release(reserved) } }
 }

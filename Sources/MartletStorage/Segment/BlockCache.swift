@@ -68,13 +68,21 @@ final class BlockCache: Sendable {
         state.withLock { state in
             guard state.index[key] == nil else { return }
             while state.bytes + size > limit, evictOne(&state) {}
-            while !budget.tryReserve(size) {
-                if !evictOne(&state) { return }
-            }
+            guard reserve(size, &state) else { return }
             state.index[key] = state.entries.count
             state.entries.append(Entry(key: key, column: column, byteCount: size, recentlyUsed: false))
             state.bytes += size
         }
+    }
+
+    /// Reserves memory for another use in the budget, giving blocks up where it does not fit; says whether it did.
+    func reserveInBudget(_ size: Int) -> Bool { state.withLock { reserve(size, &$0) } }
+
+    private func reserve(_ size: Int, _ state: inout State) -> Bool {
+        while !budget.tryReserve(size) {
+            if !evictOne(&state) { return false }
+        }
+        return true
     }
 
     /// Drops all blocks of a file.

@@ -64,6 +64,25 @@ import Testing
         #expect(try TestReader(namespace).rows("t").isEmpty)
     }
 
+    @Test func theRowGroupsOfAWideTableAreAsSmallAsTheMemoryOfMergesAsks() throws {
+        var options = TestDatabase.plain
+        options.memoryLimit = 32 << 20
+        let database = try TestDatabase(options)
+        let fields = Dictionary(uniqueKeysWithValues: (0..<99).map { ("f\($0)", FieldValue.int64($0)) })
+        for part in 0..<Int64(4) {
+            let rows = (0..<700).map { TestRow(["id": "a"], part * 700 + Int64($0), fields) }
+            _ = try database.namespace.append([TableBatch("wide", rows)])
+        }
+        try database.namespace.compact()
+        let store = try #require(try database.namespace as? NamespaceStore)
+        let table = try #require(store.currentState.catalog["wide"]).id
+        let groups = try store.currentState.sealed.flatMap { try $0.groups(of: table) }
+        // An eighth of the budget holds four copies of 100 columns of 1,310 rows.
+        #expect(groups.count > 1)
+        #expect(groups.allSatisfy { $0.rowCount <= 1_310 })
+        #expect(groups.reduce(0) { $0 + $1.rowCount } == 2_800)
+    }
+
     @Test func frozenLogsAreSealedInTheBackground() throws {
         var options = TestDatabase.plain
         options.mergesInBackground = true
