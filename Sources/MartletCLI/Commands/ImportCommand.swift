@@ -196,7 +196,8 @@ struct ImportCommand: AsyncParsableCommand {
             try await target.close()
         } catch {
             progress.finish()
-            throw CommandFailure("\(error); \(Figures.grouped(figures.current.rows)) rows had been imported before that")
+            throw CommandFailure(
+                "\(error); \(Figures.grouped(figures.current.rows)) rows had been imported before that")
         }
         report(figures.current, seconds: progress.seconds, rejects)
         if rejects.count > 0 { throw ExitCode(ExitStatus.partly.rawValue) }

@@ -44,7 +44,7 @@ final class TimePickAccumulator: SummaryAccumulator {
         guard let value = isLast ? summary.last : summary.first else {
             throw MartletError(.internal, "a block's summary lacks the first or last value that was asked for")
         }
-        let moment = isLast ? time.upperBound : time.lowerBound
+        let moment = isLast ? summary.lastTime ?? time.upperBound : summary.firstTime ?? time.lowerBound
         guard isBetter(moment, group) else { return }
         times[group] = moment
         store.set(group, try Column(store.type, [value]), 0)

@@ -146,9 +146,10 @@ final class IntegerSumAccumulator: SummaryAccumulator {
 
     func add(_ summary: FieldSummary?, rowCount: Int, time: TimeRange, group: Int) throws(MartletError) {
         guard let summary, summary.count > 0 else { return }
-        switch summary.sum {
-        case .int64(let sum)?: states[group].sum += Int128(sum)
-        case .uint64(let sum)?: states[group].sum += Int128(sum)
+        switch (summary.sum, summary.wideSum) {
+        case (_, let sum?): states[group].sum += sum
+        case (.int64(let sum)?, _): states[group].sum += Int128(sum)
+        case (.uint64(let sum)?, _): states[group].sum += Int128(sum)
         default: throw MartletError(.internal, "a block's summary lacks the sum that was asked for")
         }
         states[group].count += summary.count

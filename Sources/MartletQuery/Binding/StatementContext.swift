@@ -32,6 +32,11 @@ final class StatementContext {
         evaluators = EvaluatorContext(source: source, evaluation: EvaluationContext(now: namespace.clock.now()))
     }
 
+    /// Adds a notice, once.
+    func notice(_ text: String) {
+        if !notices.contains(text) { notices.append(text) }
+    }
+
     /// The one state of the namespace that the whole statement sees.
     func snapshot() throws(MartletError) -> any ReadSnapshot {
         if let state { return state }

@@ -71,6 +71,7 @@ final class ScanSource {
                     times: ColumnKernels.filter(batch.times, selection))
             }
         }
+        for notice in scan.notices { context.notice(notice.text) }
         return nil
     }
 
@@ -180,7 +181,7 @@ final class ScanOperator: Operator {
     }
 
     override var title: String { plan.isLatest ? "Latest row per series" : "Scan" }
-    override var details: [String] { plan.details }
+    override var details: [String] { plan.details + context.rollupDetails(of: plan, areUsed: false) }
     override var scanStatistics: ScanStatistics? { source?.scan.statistics }
 }
 

@@ -17,6 +17,7 @@ final class SeriesAggregateOperator: Operator {
     private let keys: [SeriesKeyPlan]
     private let grid: BucketGrid?
     private let summaryFields: [Int]?
+    private let needsMoments: Bool
     /// Whether each series' latest row may answer the query, if it holds every value that is asked for.
     private let triesLatest: Bool
     private var usesLatest = false
@@ -29,14 +30,16 @@ final class SeriesAggregateOperator: Operator {
 
     /// - Parameter summaryFields: per aggregate the place of its argument among the scan's fields (-1 for `count(*)`),
     ///   when the aggregates can be had from statistics as far as the plan can tell.
+    /// - Parameter needsMoments: whether statistics must say when the first and last values were.
     init(
-        _ scan: ScanPlan, _ plan: AggregatePlan, keys: [SeriesKeyPlan], summaryFields: [Int]?, triesLatest: Bool,
-        context: StatementContext
+        _ scan: ScanPlan, _ plan: AggregatePlan, keys: [SeriesKeyPlan], summaryFields: [Int]?, needsMoments: Bool,
+        triesLatest: Bool, context: StatementContext
     ) {
         self.scan = scan
         self.plan = plan
         self.keys = keys
         self.summaryFields = summaryFields
+        self.needsMoments = needsMoments
         self.triesLatest = triesLatest
         grid = keys.lazy.compactMap { if case .bucket(let grid) = $0 { grid } else { nil } }.first
         super.init(columns: plan.columns, context: context)
@@ -62,7 +65,9 @@ final class SeriesAggregateOperator: Operator {
         let state = try AggregateState(plan.aggregates, context: context, lease: lease)
         if !scan.time.isEmpty || scan.isLatest {
             usesSummaries = summaryFields != nil && state.takesSummaries
-            let grain = usesSummaries ? SummaryGrain(width: grid?.width, origin: grid?.phase ?? 0) : nil
+            let grain =
+                usesSummaries
+                ? SummaryGrain(width: grid?.width, origin: grid?.phase ?? 0, needsMoments: needsMoments) : nil
             var read = Set<Int>()
             for aggregate in plan.aggregates {
                 for expression in aggregate.expressions { expression.forEachColumn { read.insert($0) } }
@@ -231,6 +236,7 @@ final class SeriesAggregateOperator: Operator {
         var lines = plan.details(scan.columns.map(\.description)) + scan.details
         if triesLatest { lines.append("answered from each series' latest row where that holds every value") }
         if summaryFields != nil { lines.append("statistics of blocks stand in for rows where they can") }
+        lines += context.rollupDetails(of: scan, areUsed: summaryFields != nil)
         return lines
     }
     override var scanStatistics: ScanStatistics? { source?.scan.statistics }

@@ -113,9 +113,12 @@ struct PhysicalPlanner {
 
     private func aggregate(_ input: Plan, _ plan: AggregatePlan) throws(MartletError) -> Operator {
         if case .scan(let scan) = input, let keys = seriesKeys(scan, plan) {
+            // The latest row of a series may be one that only a rollup stands for.
+            let hasRollups = try !context.snapshot().rollupWidths(of: scan.table.name).isEmpty
             return SeriesAggregateOperator(
-                scan, plan, keys: keys, summaryFields: summaryFields(scan, plan, keys),
-                triesLatest: LatestRows.answer(scan, plan), context: context)
+                scan, plan, keys: keys, summaryFields: summaryFields(scan, plan),
+                needsMoments: needsMoments(scan, plan, keys),
+                triesLatest: LatestRows.answer(scan, plan) && !hasRollups, context: context)
         }
         return HashAggregateOperator(try self.operator(for: input), plan)
     }
@@ -139,14 +142,18 @@ struct PhysicalPlanner {
         return keys
     }
 
-    /// The place of each aggregate's field among the scan's fields, when blocks' statistics can answer them all.
-    private func summaryFields(_ scan: ScanPlan, _ plan: AggregatePlan, _ keys: [SeriesKeyPlan]) -> [Int]? {
-        guard scan.filter == nil, !scan.isLatest else { return nil }
-        // `first` and `last` compare times of values, which statistics only bound; within one series that is enough.
+    /// Whether `first` or `last` compare values of several series: the bounds of a block's time are enough within one
+    /// series, whose blocks come in the order of time.
+    private func needsMoments(_ scan: ScanPlan, _ plan: AggregatePlan, _ keys: [SeriesKeyPlan]) -> Bool {
         let keyTags = keys.compactMap { key in
             if case .tag(let column) = key, case .tag(let tag) = scan.columns[column] { tag } else { nil }
         }
-        let isOneSeries = scan.table.tags.allSatisfy(keyTags.contains)
+        return !scan.table.tags.allSatisfy(keyTags.contains) && plan.aggregates.contains { $0.time != nil }
+    }
+
+    /// The place of each aggregate's field among the scan's fields, when blocks' statistics can answer them all.
+    private func summaryFields(_ scan: ScanPlan, _ plan: AggregatePlan) -> [Int]? {
+        guard scan.filter == nil, !scan.isLatest else { return nil }
         var fields: [Int] = []
         for aggregate in plan.aggregates {
             guard aggregate.filter == nil, !aggregate.isDistinct, aggregate.order.isEmpty else { return nil }
@@ -156,17 +163,17 @@ struct PhysicalPlanner {
             }
             guard Self.summarised.contains(aggregate.name), aggregate.arguments.count == 1,
                 case .column(let column, _, _) = aggregate.arguments[0],
-                case .field(let name, let type) = scan.columns[column], type.isNumeric || aggregate.name == "count"
+                case .field(let name, let type) = scan.columns[column],
+                type.isNumeric || Self.summarisedOfAnyType.contains(aggregate.name)
             else { return nil }
             if let time = aggregate.time {
-                guard case .column(let place, _, _) = time, scan.columns[place] == .time, isOneSeries else {
-                    return nil
-                }
+                guard case .column(let place, _, _) = time, scan.columns[place] == .time else { return nil }
             }
             fields.append(scan.fields.firstIndex(of: name) ?? 0)
         }
         return fields
     }
 
+    private static let summarisedOfAnyType: Set<String> = ["count", "first", "last"]
     private static let summarised: Set<String> = ["count", "sum", "avg", "mean", "min", "max", "first", "last"]
 }

@@ -17,6 +17,7 @@ extension Parser {
             return .compact
         case .explain:
             advance()
+            if atWord("POLICY") { return try parseExplainPolicy() }
             let isAnalyze = take(.analyze)
             return .explain(
                 try nested { (parser) throws(MartletError) in try parser.parseStatement() }, analyze: isAnalyze)
@@ -30,6 +31,7 @@ extension Parser {
         default:
             if at(.leftParenthesis) { return .query(try parseQuery()) }
             if atWord("EXPORT") { return try parseExport() }
+            if atWord("RUN") { return try parseRunRetention() }
             throw unexpected("a statement", hint: suggestion(for: token))
         }
     }
@@ -37,13 +39,14 @@ extension Parser {
     private func suggestion(for token: Token) -> String? {
         let starts = [
             "SELECT", "INSERT", "DELETE", "CREATE", "DROP", "ALTER", "SHOW", "EXPLAIN", "WITH", "COMPACT", "EXPORT",
+            "RUN",
         ]
         if token.kind == .word, let near = Spelling.nearest(to: text(token), in: starts) {
             return "did you mean \(near)?"
         }
         return
-            "a statement starts with SELECT, WITH, VALUES, INSERT, DELETE, CREATE, DROP, ALTER, SHOW, COMPACT, EXPORT or "
-            + "EXPLAIN"
+            "a statement starts with SELECT, WITH, VALUES, INSERT, DELETE, CREATE, DROP, ALTER, SHOW, COMPACT, EXPORT, "
+            + "RUN or EXPLAIN"
     }
 
     private mutating func takeIfNotExists() throws(MartletError) -> Bool {
@@ -92,8 +95,20 @@ extension Parser {
             let ifNotExists = try takeIfNotExists()
             return .createNamespace(try parseName("a namespace's name"), ifNotExists: ifNotExists)
         }
+        var replaces = false
+        if take(.or) {
+            guard takeWord("REPLACE"), atWord("RETENTION") else {
+                throw unexpected("REPLACE RETENTION POLICY after OR")
+            }
+            replaces = true
+        }
+        if atWord("RETENTION") {
+            try expectRetentionPolicy()
+            return .retention(.create(try parseRetentionPolicy(), replaces: replaces))
+        }
         guard take(.table) else {
-            throw unexpected("TABLE or NAMESPACE", hint: "there are no views, indexes or schemas")
+            throw unexpected(
+                "TABLE, NAMESPACE or RETENTION POLICY", hint: "there are no views, indexes or schemas")
         }
         let ifNotExists = try takeIfNotExists()
         let table = try parseTableName()
@@ -143,13 +158,22 @@ extension Parser {
             let ifExists = try takeIfExists()
             return .dropNamespace(try parseName("a namespace's name"), ifExists: ifExists)
         }
-        guard take(.table) else { throw unexpected("TABLE or NAMESPACE") }
+        if atWord("RETENTION") {
+            try expectRetentionPolicy()
+            let ifExists = try takeIfExists()
+            return .retention(.drop(try parseName("a policy's name"), ifExists: ifExists))
+        }
+        guard take(.table) else { throw unexpected("TABLE, NAMESPACE or RETENTION POLICY") }
         let ifExists = try takeIfExists()
         return .dropTable(try parseTableName(), ifExists: ifExists)
     }
 
     private mutating func parseAlter() throws(MartletError) -> StatementSyntax {
         advance()
+        if atWord("RETENTION") {
+            try expectRetentionPolicy()
+            return .retention(.alter(try parseRetentionPolicy()))
+        }
         try expect(.table)
         let table = try parseTableName()
         if take(.add) {
@@ -181,6 +205,10 @@ extension Parser {
     private mutating func parseShow() throws(MartletError) -> StatementSyntax {
         if take(.describe) { return .show(.columns(try parseTableName()), limit: nil) }
         advance()
+        if takeWord("RETENTION") {
+            guard takeWord("POLICIES") else { throw unexpected("POLICIES after RETENTION") }
+            return .retention(.show)
+        }
         let show: StatementSyntax.Show
         let token = peek
         switch token.keyword {
@@ -218,7 +246,8 @@ extension Parser {
             show = .tagValues(table, tag: tag, filter: take(.where) ? try parseExpression() : nil)
         default:
             throw unexpected(
-                "TABLES, COLUMNS, SERIES, TAGS, TAG VALUES, SEGMENTS, NAMESPACES or FUNCTIONS after SHOW")
+                "TABLES, COLUMNS, SERIES, TAGS, TAG VALUES, SEGMENTS, NAMESPACES, FUNCTIONS or RETENTION POLICIES "
+                    + "after SHOW")
         }
         return .show(show, limit: take(.limit) ? try parseExpression() : nil)
     }

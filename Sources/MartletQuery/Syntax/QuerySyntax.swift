@@ -144,5 +144,6 @@ indirect enum StatementSyntax: Sendable {
     case show(Show, limit: ExpressionSyntax?)
     case compact
     case export(ExportSyntax)
+    case retention(RetentionSyntax)
     case explain(StatementSyntax, analyze: Bool)
 }

@@ -4,6 +4,7 @@ import MartletModel
 extension NamespaceStore {
     func createTable(_ schema: TableSchema) throws(MartletError) {
         if schema.name.isEmpty { throw MartletError(.invalidArgument, "a table needs a name") }
+        try TierTable.checkFree(schema.name)
         var names: Set<String> = [TableSchema.timeColumn]
         for name in schema.tags + schema.fields.map(\.name) {
             guard !name.isEmpty, names.insert(name).inserted else {
@@ -28,7 +29,8 @@ extension NamespaceStore {
     func dropTable(_ name: String) throws(MartletError) {
         try change { (writer) throws(MartletError) in
             let table = try Self.table(name, writer.state.catalog)
-            try writer.commit(changes: [.drop(table.id)], tombstones: [])
+            let tiers = writer.state.catalog.tiers(of: name).map { CatalogChange.drop($0.table.id) }
+            try writer.commit(changes: [.drop(table.id)] + tiers, tombstones: [])
         }
     }
 
@@ -52,7 +54,13 @@ extension NamespaceStore {
             var table = try Self.table(table, writer.state.catalog)
             let index = try Self.fieldIndex(field, table)
             table.fields.remove(at: index)
-            try writer.commit(changes: [.define(table)], tombstones: [])
+            let parts = Set(TierTable.Part.allCases.map { $0.column(of: field) })
+            let tiers = writer.state.catalog.tiers(of: table.name).map { (_, tier) in
+                var tier = tier
+                tier.fields.removeAll { parts.contains($0.name) }
+                return CatalogChange.define(tier)
+            }
+            try writer.commit(changes: [.define(table)] + tiers, tombstones: [])
         }
     }
 

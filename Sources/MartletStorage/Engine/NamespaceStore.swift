@@ -43,9 +43,32 @@ final class NamespaceStore: NamespaceEngine {
     static func open(
         _ name: String, at directory: String, core: StorageCore
     ) throws(MartletError) -> NamespaceStore {
-        NamespaceStore(
+        let store = NamespaceStore(
             try NamespaceOpener(core: core, directory: directory).openForWriting(), name: name, core: core,
             directory: directory)
+        store.scheduleRetention()
+        return store
+    }
+
+    /// Has the background carry out the retention policies from time to time, as long as the store is open.
+    private func scheduleRetention() {
+        guard core.options.mergesInBackground, let seconds = core.options.retentionInterval else { return }
+        core.timers.asyncAfter(deadline: DispatchTime.now() + DispatchTimeInterval.seconds(seconds)) { [weak self] in
+            self?.core.background.async { [weak self] in
+                guard let self else { return }
+                let outcome = Result { () throws(MartletError) in
+                    try self.runRetention(
+                        policy: nil, table: nil, isDryRun: false,
+                        context: QueryContext(memory: self.core.budget, clock: self.core.clock))
+                }
+                if case .failure(let error) = outcome {
+                    if error.code == .closed { return }
+                    // The next run goes on where this one ended.
+                    StorageCounters.add(self.core.counters.failures, 1)
+                }
+                self.scheduleRetention()
+            }
+        }
     }
 
     // MARK: - Reading
@@ -73,7 +96,10 @@ final class NamespaceStore: NamespaceEngine {
     private static func checked(_ batches: [TableBatch]) throws(MartletError) -> [AppendBatch] {
         var result: [AppendBatch] = []
         result.reserveCapacity(batches.count)
-        for batch in batches { result.append(try AppendBatch(batch)) }
+        for batch in batches {
+            try TierTable.checkFree(batch.table)
+            result.append(try AppendBatch(batch))
+        }
         return result
     }
 

@@ -48,27 +48,13 @@ final class NamespaceWriter {
         for (index, pending) in group.enumerated() {
             var outcome = AppendOutcome(accepted: 0, rejected: [], commit: first + UInt64(index), isDurable: false)
             for (number, batch) in pending.batches.enumerated() {
-                let definition =
-                    catalog[batch.table]
-                    ?? TableDefinition(
-                        id: catalog.nextTableID, name: batch.table, tags: [], fields: [], nextFieldID: 0)
-                let isNew = catalog[definition.id] == nil
-                var stage =
-                    stages.removeValue(forKey: definition.id)
-                    ?? TableStage(definition: definition, isChanged: isNew)
-                let limit = core.options.seriesLimit
-                let series = series
-                let refused = try stage.add(batch) { tags throws(MartletError) in
-                    if !knowsAllSeries && series.count + sealedSeries >= limit { learnSealedSeries() }
-                    let (id, isNew) = try series.intern(table: definition.id, tags, limit: limit)
-                    if isNew { unlisted.insert(id) }
-                    return (id, !unlisted.isEmpty && unlisted.contains(id))
-                }
+                var stage = stage(for: batch, catalog, &stages)
+                let refused = try add(batch, to: &stage, sealedSeries: sealedSeries, limit: core.options.seriesLimit)
                 outcome.accepted += batch.rowCount - refused.count
                 outcome.rejected += refused.map { RejectedRow(batch: number, row: $0.row, error: $0.error) }
                 if stage.rowCount == 0 { continue }
                 bytesIngested += batch.memoryFootprint
-                stages[definition.id] = stage
+                stages[stage.definition.id] = stage
                 catalog.define(stage.definition)
             }
             outcomes.append(outcome)
@@ -88,6 +74,48 @@ final class NamespaceWriter {
         let isDurable = core.options.durability == .commit
         for index in outcomes.indices { outcomes[index].isDurable = isDurable }
         return outcomes
+    }
+
+    /// The stage of a batch's table: the one begun, or a new one.
+    private func stage(
+        for batch: AppendBatch, _ catalog: Catalog, _ stages: inout [UInt32: TableStage]
+    ) -> TableStage {
+        let definition =
+            catalog[batch.table]
+            ?? TableDefinition(id: catalog.nextTableID, name: batch.table, tags: [], fields: [], nextFieldID: 0)
+        return stages.removeValue(forKey: definition.id)
+            ?? TableStage(definition: definition, isChanged: catalog[definition.id] == nil)
+    }
+
+    /// Takes a batch's rows over; gives those that the catalog refuses.
+    private func add(
+        _ batch: AppendBatch, to stage: inout TableStage, sealedSeries: Int, limit: Int
+    ) throws(MartletError) -> [TableStage.Refusal] {
+        let series = series
+        let table = stage.definition.id
+        return try stage.add(batch) { tags throws(MartletError) in
+            if !knowsAllSeries && series.count + sealedSeries >= limit { learnSealedSeries() }
+            let (id, isNew) = try series.intern(table: table, tags, limit: limit)
+            if isNew { unlisted.insert(id) }
+            return (id, !unlisted.isEmpty && unlisted.contains(id))
+        }
+    }
+
+    /// Writes rows, if any, and an erasure as one commit: readers see both or neither, and so does a recovery. The
+    /// rows are the engine's own: they do not count against the limit on series, and none may be refused.
+    func commit(_ batch: AppendBatch?, erasing: (_ commit: UInt64) -> Tombstone) throws(MartletError) {
+        try ensureUsableLog()
+        var catalog = state.catalog
+        var stages: [UInt32: TableStage] = [:]
+        if let batch {
+            var stage = stage(for: batch, catalog, &stages)
+            if let refused = try add(batch, to: &stage, sealedSeries: 0, limit: .max).first { throw refused.error }
+            catalog.define(stage.definition)
+            stages[stage.definition.id] = stage
+        }
+        let next = commit + 1
+        try write(Array(stages.values), next...next, catalog: catalog, changes: [], tombstones: [erasing(next)])
+        if !unlisted.isEmpty { for stage in stages.values { unlisted.subtract(stage.series) } }
     }
 
     /// After an opening, the series of sealed segments are unknown until a query needs them. They must be known where

@@ -29,6 +29,8 @@ package struct StorageOptions: Sendable {
     package var largestSegmentBytes = 512 << 20
     /// Whether sealing and merging happen by themselves. `compact()` works either way.
     package var mergesInBackground = true
+    /// Seconds between runs of retention policies, or `nil` to leave them to `runRetention` alone.
+    package var retentionInterval: Int? = 300
     /// The share of memory that the cache of decoded blocks may take, in bytes; `nil` means three eighths of the
     /// limit.
     package var cacheBytes: Int?

@@ -64,7 +64,7 @@ extension NamespaceStore {
     }
 
     /// Writes the sources' rows as one sealed segment and puts it in their place in one step.
-    private func replace(_ sources: MergeSources, _ state: NamespaceState) throws(MartletError) {
+    func replace(_ sources: MergeSources, _ state: NamespaceState) throws(MartletError) {
         let number = try change { (writer) throws(MartletError) in writer.takeSegmentNumber() }
         let merger = SegmentMerger(core: core, directory: directory, catalog: series)
         let result = try merger.merge(sources, state: state, number: number)

@@ -14,11 +14,39 @@ final class NamespaceSnapshot: ReadSnapshot {
         self.core = core
     }
 
-    var tables: [TableSchema] { state.catalog.sorted.map(\.schema) }
+    /// The tables, but for the tiers, which their tables stand for.
+    var tables: [TableSchema] {
+        state.catalog.sorted.lazy.filter { TierTable(named: $0.name) == nil }.map(\.schema)
+    }
 
     func schema(of table: String) -> TableSchema? { state.catalog[table]?.schema }
 
     func scan(_ request: ScanRequest, context: QueryContext) throws(MartletError) -> any TableScan {
+        let rows = try rowScan(request, context: context)
+        let tiers = try tiers(of: request.table, overlapping: request.time)
+        if tiers.isEmpty { return rows }
+        return try TieredScan(
+            self, request, base: try definition(request.table), tiers: tiers, rows: rows, context: context)
+    }
+
+    /// The tiers of a table that may hold rollups of rows in a range of time, the finest first.
+    func tiers(
+        of table: String, overlapping time: TimeRange
+    ) throws(MartletError) -> [(tier: TierTable, table: TableDefinition)] {
+        var found: [(tier: TierTable, table: TableDefinition)] = []
+        for (tier, table) in state.catalog.tiers(of: table) {
+            let lower = time.lowerBound < .min + tier.width ? .min : time.lowerBound - tier.width
+            var statistics = ScanStatistics()
+            let groups = try groups(of: table.id, overlapping: TimeRange(lower, time.upperBound), &statistics)
+            if !groups.isEmpty { found.append((tier, table)) }
+        }
+        return found
+    }
+
+    func rollupWidths(of table: String) -> [Int64] { state.catalog.tiers(of: table).map(\.tier.width) }
+
+    /// A scan of the rows alone, without what rollups stand for.
+    func rowScan(_ request: ScanRequest, context: QueryContext) throws(MartletError) -> MergeScan {
         var shape = MergeScan.Shape()
         shape.newestFirst = request.newestFirst
         shape.summaries = request.newestFirst ? nil : request.summaries
@@ -65,7 +93,7 @@ final class NamespaceSnapshot: ReadSnapshot {
         return MergeScan(scanCore, plan: plan, shape: shape, pruning: pruning)
     }
 
-    private static func field(_ name: String, of table: TableDefinition) throws(MartletError) -> FieldDefinition {
+    static func field(_ name: String, of table: TableDefinition) throws(MartletError) -> FieldDefinition {
         guard let field = table.field(named: name) else {
             throw MartletError(
                 .notFound, "table '\(table.name)' has no field '\(name)'",
@@ -98,7 +126,16 @@ final class NamespaceSnapshot: ReadSnapshot {
     }
 
     func series(of table: String, matching predicate: TagPredicate) throws(MartletError) -> [TagSet] {
-        let table = try definition(table)
+        var sets = try seriesWithRows(of: try definition(table), matching: predicate)
+        let tiers = state.catalog.tiers(of: table)
+        if tiers.isEmpty { return sets }
+        for (_, tier) in tiers { sets += try seriesWithRows(of: tier, matching: predicate) }
+        return Set(sets).sorted { $0.canonicalBytes.lexicographicallyPrecedes($1.canonicalBytes) }
+    }
+
+    private func seriesWithRows(
+        of table: TableDefinition, matching predicate: TagPredicate
+    ) throws(MartletError) -> [TagSet] {
         // The catalog also knows series whose rows are gone, and learns those of sealed segments when their indexes are
         // read; what counts is which ones have rows.
         var statistics = ScanStatistics()

@@ -134,32 +134,26 @@ final class ScanCore {
     func summary(of piece: Piece, _ grain: SummaryGrain) -> BlockSummary? {
         let group = plan.groups[Int(piece.group)]
         guard group.runs.count == 1, piece.start == 0, Int(piece.end) == group.rowCount else { return nil }
-        if let width = grain.width {
-            guard width > 0,
-                Self.bucket(group.time.lowerBound, width, grain.origin)
-                    == Self.bucket(group.time.upperBound, width, grain.origin)
-            else { return nil }
-        }
+        guard grain.isOneBucket(group.time) else { return nil }
         var summaries: [FieldSummary] = []
         for field in fields {
             guard let block = group.block(of: field.id) else {
                 summaries.append(FieldSummary(count: 0, sum: nil, min: nil, max: nil, first: nil, last: nil))
                 continue
             }
-            let summary = block.summary
+            var summary = block.summary
+            if summary.count == group.rowCount {
+                summary.firstTime = group.time.lowerBound
+                summary.lastTime = group.time.upperBound
+            } else if grain.needsMoments {
+                return nil
+            }
             guard block.type == field.type, block.type != .string, summary.min != nil,
                 summary.sum != nil || block.type == .bool
             else { return nil }
             summaries.append(summary)
         }
         return BlockSummary(series: piece.number, rowCount: group.rowCount, time: group.time, fields: summaries)
-    }
-
-    /// floor((time - origin) / width), where the difference may need 65 bits.
-    private static func bucket(_ time: Int64, _ width: Int64, _ origin: Int64) -> Int128 {
-        let distance = Int128(time) - Int128(origin)
-        let quotient = distance / Int128(width)
-        return distance < 0 && quotient * Int128(width) != distance ? quotient - 1 : quotient
     }
 
     /// Delivers the given stretches of rows as one batch.

@@ -68,6 +68,12 @@ package protocol ReadSnapshot: Sendable {
     func series(of table: String, matching predicate: TagPredicate) throws(MartletError) -> [TagSet]
     /// The segments and the head.
     var segments: [SegmentDescription] { get }
+    /// The widths in nanoseconds of the rollups that may stand for rows of a table, ascending.
+    func rollupWidths(of table: String) -> [Int64]
+}
+
+extension ReadSnapshot {
+    package func rollupWidths(of table: String) -> [Int64] { [] }
 }
 
 /// A row that an append refused.
@@ -132,4 +138,28 @@ package protocol NamespaceEngine: AnyObject, Sendable {
     func dropField(_ field: String, from table: String) throws(MartletError)
     /// Seals the hot segment and merges until nothing is left to merge; the bytes of deleted rows are gone after it.
     @discardableResult func compact() throws(MartletError) -> CompactionReport
+    /// Makes a retention policy, or replaces the one of its name.
+    func setRetentionPolicy(_ policy: RetentionPolicy) throws(MartletError)
+    /// Removes a retention policy; what it did stays done.
+    func dropRetentionPolicy(_ name: String) throws(MartletError)
+    /// Carries out the retention policies, or those chosen, now.
+    func runRetention(
+        policy: String?, table: String?, isDryRun: Bool, context: QueryContext
+    ) throws(MartletError) -> RetentionRun
+}
+
+extension NamespaceEngine {
+    package func setRetentionPolicy(_ policy: RetentionPolicy) throws(MartletError) { throw Self.readOnly }
+
+    package func dropRetentionPolicy(_ name: String) throws(MartletError) { throw Self.readOnly }
+
+    package func runRetention(
+        policy: String?, table: String?, isDryRun: Bool, context: QueryContext
+    ) throws(MartletError) -> RetentionRun {
+        throw Self.readOnly
+    }
+
+    private static var readOnly: MartletError {
+        MartletError(.readOnly, "retention policies are changed and carried out by the directory's writer")
+    }
 }

@@ -23,10 +23,13 @@ package struct SummaryGrain: Sendable {
     package var width: Int64?
     /// A bucket's start, in nanoseconds since the epoch.
     package var origin: Int64
+    /// Whether summaries must say when the first and the last value of each field were.
+    package var needsMoments: Bool
 
-    package init(width: Int64?, origin: Int64 = 0) {
+    package init(width: Int64?, origin: Int64 = 0, needsMoments: Bool = false) {
         self.width = width
         self.origin = origin
+        self.needsMoments = needsMoments
     }
 }
 

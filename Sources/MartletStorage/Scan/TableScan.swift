@@ -50,6 +50,11 @@ package struct FieldSummary: Sendable {
     package var first: FieldValue?
     /// The non-null value with the latest timestamp, or `nil` when unknown.
     package var last: FieldValue?
+    /// When `first` and `last` were, or `nil` when only the bounds of the summary's time are known.
+    package var firstTime: Int64?
+    package var lastTime: Int64?
+    /// The sum of integers where 64 bits may not hold it; `sum` is `nil` then.
+    package var wideSum: Int128?
 
     package init(
         count: Int, sum: FieldValue?, min: FieldValue?, max: FieldValue?, first: FieldValue?, last: FieldValue?
@@ -128,6 +133,22 @@ package protocol TableScan: AnyObject {
     func next() throws(MartletError) -> ScanItem?
     /// What was read and pruned so far.
     var statistics: ScanStatistics { get }
+    /// What the reader of the result should know, complete at the scan's end.
+    var notices: [ScanNotice] { get }
+}
+
+extension TableScan {
+    package var notices: [ScanNotice] { [] }
+}
+
+/// Where a result is not what full resolution would have given.
+package enum ScanNotice: Sendable, Hashable {
+    /// Rows of the range that is asked for exist as rollups of a width (in nanoseconds) only, and the request could not
+    /// take those.
+    case onlyRollups(table: String, width: Int64)
+    /// Rollups of a width stand for rows on both sides of a bucket's or the range's bound; each counts where its first
+    /// row lies.
+    case coarser(table: String, width: Int64)
 }
 
 /// The most rows in one `ScanBatch`.

@@ -80,7 +80,10 @@ final class ScriptedQuery: WireQuery {
     private let isCancelled = Atomic(false)
     let notices = ["a notice"]
 
-    init(_ backend: ScriptedBackend, batches: Int, isStuck: Bool = false, hasColumns: Bool = true, wide: (rows: Int, bytes: Int)? = nil) {
+    init(
+        _ backend: ScriptedBackend, batches: Int, isStuck: Bool = false, hasColumns: Bool = true,
+        wide: (rows: Int, bytes: Int)? = nil
+    ) {
         self.backend = backend
         self.batches = batches
         self.isStuck = isStuck

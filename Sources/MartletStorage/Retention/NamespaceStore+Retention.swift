@@ -1,0 +1,245 @@
+import MartletModel
+
+/// What a run of retention did, or would do, in one step: the rows of a table on their way from one tier to the next.
+package struct RetentionReport: Sendable, Hashable {
+    package var policy: String
+    package var table: String
+    /// The width of the source's buckets, or `nil` for rows.
+    package var source: Int64?
+    /// The width of the target's buckets, or `nil` where what is too old goes.
+    package var target: Int64?
+    /// What is older than this moment is concerned.
+    package var cutoff: Int64
+    package var move = TierMove()
+}
+
+/// A run of retention.
+package struct RetentionRun: Sendable {
+    /// When it began.
+    package var time: Int64
+    package var reports: [RetentionReport] = []
+    /// Bytes of the namespace's files before and after.
+    package var bytesBefore: Int64 = 0
+    package var bytesAfter: Int64 = 0
+}
+
+/// Carrying out retention policies.
+extension NamespaceStore {
+    /// Rows that one commit of a run moves at most, unless a single bucket has more.
+    private static let rowsPerMove = 1 << 20
+    /// The name of the table that keeps what runs did.
+    static let runTable = "_retention_runs"
+
+    package func retentionPolicies() throws(MartletError) -> RetentionPolicies {
+        try RetentionPolicies(snapshot(), context: QueryContext(memory: core.budget, clock: core.clock))
+    }
+
+    package func setRetentionPolicy(_ policy: RetentionPolicy) throws(MartletError) {
+        try policy.validate()
+        let outcome = try append([RetentionPolicies.row(policy)])
+        if let refused = outcome.rejected.first { throw refused.error }
+    }
+
+    package func dropRetentionPolicy(_ name: String) throws(MartletError) {
+        guard try retentionPolicies().policies.contains(where: { $0.name == name }) else {
+            throw MartletError(.notFound, "there is no retention policy '\(name)'")
+        }
+        _ = try delete(from: RetentionPolicies.table, time: .all, series: RetentionPolicies.series(of: name))
+    }
+
+    /// Moves what is too old for its tier on, step by step; each is one commit, so that a run that ends half-way leaves
+    /// nothing to undo and the next one goes on.
+    ///
+    /// - Parameters:
+    ///   - policy: only this policy's.
+    ///   - table: only this table's.
+    ///   - isDryRun: only says what there is to be done; what one step would hand to the next is not counted there.
+    package func runRetention(
+        policy: String?, table: String?, isDryRun: Bool, context: QueryContext
+    ) throws(MartletError) -> RetentionRun {
+        let policies = try retentionPolicies()
+        if let policy, !policies.policies.contains(where: { $0.name == policy }) {
+            throw MartletError(.notFound, "there is no retention policy '\(policy)'")
+        }
+        var run = RetentionRun(time: core.clock.now().nanoseconds)
+        run.bytesBefore = currentState.byteCount
+        for definition in currentState.catalog.sorted where TierTable(named: definition.name) == nil {
+            if let table, table != definition.name { continue }
+            for (chosen, series) in policies.assignments(for: definition.name) {
+                if let policy, policy != chosen.name { continue }
+                for var report in try ladder(of: chosen, definition.name, now: run.time) {
+                    report.move = try move(report, series, isDryRun: isDryRun, context)
+                    if report.move.sourceCount > 0 { run.reports.append(report) }
+                }
+            }
+        }
+        if !isDryRun && !run.reports.isEmpty { try reclaim() }
+        run.bytesAfter = currentState.byteCount
+        if !isDryRun && !run.reports.isEmpty { try record(run) }
+        return run
+    }
+
+    /// The steps of a policy in a table, the finest first, with the moments before which they take hold.
+    ///
+    /// Age counts from the older of the clock and the table's newest row: a row from the future wipes nothing, and
+    /// neither does a clock that is ahead.
+    private func ladder(
+        of policy: RetentionPolicy, _ table: String, now: Int64
+    ) throws(MartletError) -> [RetentionReport] {
+        let state = currentState
+        guard let newest = try newestTime(of: table, state) else { return [] }
+        let reference = min(now, newest)
+        // Widths that an earlier policy left go on into the next tier that holds their buckets whole.
+        let stored = state.catalog.tiers(of: table).map(\.tier.width)
+        let sources: [Int64?] = [nil] + Set(stored + policy.tiers.map(\.width)).sorted().map { $0 }
+        return sources.compactMap { source in
+            let own = policy.tiers.first { $0.width == source }
+            let next = policy.tiers.first { tier in source.map { tier.width > $0 && tier.width % $0 == 0 } ?? true }
+            let life = source == nil || (own == nil && next != nil) ? policy.rowLife : own?.life ?? policy.life
+            let (age, overflow) = reference.subtractingReportingOverflow(life)
+            if overflow { return nil }
+            let cutoff = TierTable(of: table, width: next?.width ?? source ?? 1).start(of: age)
+            return RetentionReport(
+                policy: policy.name, table: table, source: source, target: next?.width, cutoff: cutoff)
+        }
+    }
+
+    /// The time of a table's newest row, or where it has none, of its newest rollup.
+    private func newestTime(of table: String, _ state: NamespaceState) throws(MartletError) -> Int64? {
+        let snapshot = NamespaceSnapshot(state, series: series, core: core)
+        let context = QueryContext(memory: core.budget, clock: core.clock)
+        let latest = try snapshot.latest(ScanRequest(table: table, fields: []), context: context)
+        var newest: Int64?
+        while case .rows(let batch)? = try latest.next() {
+            let times = batch.times.values.pointer(to: Int64.self)
+            for row in 0..<batch.rowCount { newest = max(newest ?? .min, times[row]) }
+            withExtendedLifetime(batch) {}
+        }
+        if newest != nil { return newest }
+        for (_, tier) in state.catalog.tiers(of: table) {
+            let reader = try TierReader(snapshot, tier, fields: [], time: .all, series: .all, context: context)
+            while let row = try reader.next() { newest = max(newest ?? .min, row.bucket.time.upperBound) }
+        }
+        return newest
+    }
+
+    /// Carries out one step in commits of bounded size.
+    private func move(
+        _ report: RetentionReport, _ series: TagPredicate, isDryRun: Bool, _ context: QueryContext
+    ) throws(MartletError) -> TierMove {
+        var total = TierMove()
+        var step = TierStep(
+            table: report.table, series: series, range: .empty, source: report.source, target: report.target)
+        guard let source = currentState.catalog[step.name(report.source)] else { return total }
+        let grid = TierTable(of: report.table, width: report.target ?? report.source ?? 1)
+        var next = Int64.min
+        while let first = try currentState.firstTime(of: source.id, from: next), first < report.cutoff {
+            try context.check()
+            let start = max(next, grid.start(of: first))
+            var end = report.cutoff - 1
+            // Halves the range until it is small enough, but never a bucket.
+            while Double(end) - Double(start) > Double(grid.width) {
+                let rows = try currentState.rowCount(of: source.id, in: TimeRange(start, end))
+                if rows <= Self.rowsPerMove { break }
+                end = max(grid.start(of: start / 2 + end / 2), start + grid.width) - 1
+            }
+            step.range = TimeRange(start, end)
+            total.add(try move(step, commits: !isDryRun))
+            if end >= report.cutoff - 1 { break }
+            next = end + 1
+        }
+        return total
+    }
+
+    /// Rewrites segments of which at least half of the time was erased, so that the bytes are given back.
+    private func reclaim() throws(MartletError) {
+        try maintenance.withLock { (_) throws(MartletError) in
+            for segment in currentState.sealed where currentState.erasedShare(of: segment.info) >= 0.5 {
+                try replace(MergeSources(sealed: [segment]), currentState)
+            }
+        }
+    }
+
+    /// Keeps what a run did as rows of a table.
+    private func record(_ run: RetentionRun) throws(MartletError) {
+        var schema = [ColumnDescription(TableSchema.timeColumn, .timestamp, .time)]
+        var columns = [Column(.timestamp, unsafeElements: run.reports.map { _ in run.time })]
+        func add(
+            _ name: String, _ type: ColumnType, _ role: ColumnRole, _ value: (RetentionReport) -> FieldValue?
+        ) throws(MartletError) {
+            schema.append(ColumnDescription(name, type, role))
+            columns.append(try Column(type, run.reports.map(value)))
+        }
+        try add("policy", .string, .tag) { .string($0.policy) }
+        try add("table", .string, .tag) { .string($0.table) }
+        try add("from_width", .string, .tag) { .string("\($0.source ?? 0)") }
+        try add("cutoff", .int64, .field) { .int64($0.cutoff) }
+        try add("to_width", .int64, .field) { $0.target.map { .int64($0) } }
+        try add("rows", .int64, .field) { .int64(Int64($0.move.rowCount)) }
+        try add("source_rows", .int64, .field) { .int64(Int64($0.move.sourceCount)) }
+        try add("rollups", .int64, .field) { .int64(Int64($0.move.rollupCount)) }
+        try add("rows_before", .int64, .field) { .int64(Int64($0.move.formerRowCount)) }
+        try add("rows_in_rollups", .int64, .field) { .int64(Int64($0.move.rolledRowCount)) }
+        try add("complete", .bool, .field) { .bool($0.move.isComplete) }
+        try add("first_time", .int64, .field) { .int64($0.move.time.lowerBound) }
+        try add("last_time", .int64, .field) { .int64($0.move.time.upperBound) }
+        try add("bytes_before", .int64, .field) { _ in .int64(run.bytesBefore) }
+        try add("bytes_after", .int64, .field) { _ in .int64(run.bytesAfter) }
+        let batch = RecordBatch(schema: schema, columns: columns, rowCount: run.reports.count)
+        let outcome = try append([TableBatch(table: Self.runTable, batch: batch)])
+        if let refused = outcome.rejected.first { throw refused.error }
+    }
+}
+
+extension NamespaceState {
+    /// Calls `body` with each row group of a table.
+    private func forEachGroup(of table: UInt32, _ body: (RowGroup) -> Void) throws(MartletError) {
+        for segment in sealed {
+            for group in try segment.groups(of: table) { body(group) }
+        }
+        for segment in hot {
+            for layer in segment.layers {
+                for group in layer.groups where group.table == table { body(group) }
+            }
+        }
+    }
+
+    /// The least time at or after `start` at which a table may have a row.
+    func firstTime(of table: UInt32, from start: Int64) throws(MartletError) -> Int64? {
+        var first: Int64?
+        try forEachGroup(of: table) { group in
+            if group.time.upperBound >= start { first = min(first ?? .max, max(start, group.time.lowerBound)) }
+        }
+        return first
+    }
+
+    /// Rows that a table may have in a range of time, erased ones and duplicates included.
+    func rowCount(of table: UInt32, in range: TimeRange) throws(MartletError) -> Int {
+        var rows = 0
+        try forEachGroup(of: table) { group in
+            if !group.time.overlaps(range) { return }
+            let common = group.time.intersection(range)
+            let share =
+                (Double(common.upperBound) - Double(common.lowerBound) + 1)
+                / (Double(group.time.upperBound) - Double(group.time.lowerBound) + 1)
+            rows += Int(Double(group.rowCount) * share) + 1
+        }
+        return rows
+    }
+
+    /// The share of a segment's time that erasures cover which are not carried out in it yet; of all tables together.
+    func erasedShare(of segment: Manifest.Sealed) -> Double {
+        let ranges = tombstones.map(\.tombstone)
+            .filter { $0.commit > segment.tombstonesAppliedThrough && $0.time.overlaps(segment.time) }
+            .map { $0.time.intersection(segment.time) }.sorted { $0.lowerBound < $1.lowerBound }
+        var covered = 0.0
+        var end: Int64?
+        for range in ranges {
+            let start = end.map { max($0, range.lowerBound) } ?? range.lowerBound
+            if range.upperBound < start { continue }
+            covered += Double(range.upperBound) - Double(start) + 1
+            end = max(end ?? .min, range.upperBound)
+        }
+        return covered / (Double(segment.time.upperBound) - Double(segment.time.lowerBound) + 1)
+    }
+}

@@ -1,0 +1,171 @@
+import MartletModel
+
+/// What a rollup keeps of one field's values in one bucket of one series: enough for count, sum, mean, extremes, first
+/// and last to be exact over any union of buckets.
+struct FieldRollup: Sendable, Hashable {
+    /// A value and when it was.
+    struct Moment: Sendable, Hashable {
+        var time: Int64
+        var value: FieldValue
+    }
+
+    let type: ColumnType
+    /// Values that are not null.
+    var count = 0
+    /// The sum of floats.
+    var floatSum = 0.0
+    /// The sum of integers: 64 bits overflow within minutes where counters or times are summed.
+    var wideSum: Int128 = 0
+    /// The least and the greatest value; for floats without NaN, `nil` where there are only NaNs. Not of strings.
+    var least: FieldValue?
+    var greatest: FieldValue?
+    var first: Moment?
+    var last: Moment?
+
+    init(_ type: ColumnType) { self.type = type }
+
+    /// Adds a field's values in `rows` of a batch, which are of one series, in ascending order of time.
+    mutating func add(_ column: Column, _ rows: Range<Int>, times: UnsafePointer<Int64>) {
+        let present = Present(column: column, rows: rows)
+        guard let firstRow = present.first, let lastRow = present.last, let value = column.value(at: firstRow),
+            let newest = column.value(at: lastRow)
+        else { return }
+        count += present.count
+        take(first: Moment(time: times[firstRow], value: value), last: Moment(time: times[lastRow], value: newest))
+        switch type {
+        case .float64: addFloats(column.values.pointer(to: Double.self), present)
+        case .int64: addIntegers(column.values.pointer(to: Int64.self), present) { .int64($0) }
+        case .uint64: addIntegers(column.values.pointer(to: UInt64.self), present) { .uint64($0) }
+        case .bool:
+            present.forEach { row in
+                if let value = column.value(at: row) { extend(value, value) }
+            }
+        default: break
+        }
+        withExtendedLifetime(column) {}
+    }
+
+    /// The rows of a range in which a column has a value.
+    private struct Present {
+        let column: Column
+        let rows: Range<Int>
+        private(set) var count = 0
+        private(set) var first: Int?
+        private(set) var last: Int?
+
+        init(column: Column, rows: Range<Int>) {
+            self.column = column
+            self.rows = rows
+            for row in rows where column.isValid(row) {
+                if first == nil { first = row }
+                last = row
+                count += 1
+            }
+        }
+
+        @inline(__always)
+        func forEach(_ body: (Int) -> Void) {
+            if count == rows.count {
+                for row in rows { body(row) }
+            } else {
+                for row in rows where column.isValid(row) { body(row) }
+            }
+        }
+    }
+
+    private mutating func addFloats(_ values: UnsafePointer<Double>, _ present: Present) {
+        var (least, greatest, sum) = (Double.infinity, -Double.infinity, 0.0)
+        var hasNumber = false
+        present.forEach { row in
+            let value = values[row]
+            sum += value
+            if value.isNaN { return }
+            hasNumber = true
+            least = min(least, value)
+            greatest = max(greatest, value)
+        }
+        floatSum += sum
+        if hasNumber { extend(.float64(least), .float64(greatest)) }
+    }
+
+    private mutating func addIntegers<Value: FixedWidthInteger>(
+        _ values: UnsafePointer<Value>, _ present: Present, _ boxed: (Value) -> FieldValue
+    ) {
+        var (least, greatest, sum) = (Value.max, Value.min, Int128(0))
+        present.forEach { row in
+            let value = values[row]
+            sum += Int128(value)
+            least = min(least, value)
+            greatest = max(greatest, value)
+        }
+        wideSum += sum
+        extend(boxed(least), boxed(greatest))
+    }
+
+    private mutating func extend(_ low: FieldValue, _ high: FieldValue) {
+        if least.map({ low.isBelow($0) }) ?? true { least = low }
+        if greatest.map({ $0.isBelow(high) }) ?? true { greatest = high }
+    }
+
+    private mutating func take(first earliest: Moment, last latest: Moment) {
+        if first.map({ earliest.time < $0.time }) ?? true { first = earliest }
+        if last.map({ latest.time >= $0.time }) ?? true { last = latest }
+    }
+
+    /// Adds what another rollup of the field keeps.
+    mutating func merge(_ other: FieldRollup) {
+        count += other.count
+        floatSum += other.floatSum
+        wideSum += other.wideSum
+        if let low = other.least, let high = other.greatest { extend(low, high) }
+        if let earliest = other.first, let latest = other.last { take(first: earliest, last: latest) }
+    }
+
+    /// The rollup as scans deliver statistics.
+    var summary: FieldSummary {
+        var summary = FieldSummary(
+            count: count, sum: nil, min: least, max: greatest, first: first?.value, last: last?.value)
+        summary.firstTime = first?.time
+        summary.lastTime = last?.time
+        switch type {
+        case .float64: summary.sum = .float64(floatSum)
+        case .int64, .uint64: summary.wideSum = wideSum
+        default: break
+        }
+        return summary
+    }
+}
+
+/// What a rollup keeps of one series in one bucket of time.
+struct RollupBucket: Sendable, Hashable {
+    /// Rows that it stands for.
+    var rowCount = 0
+    /// The times of its first and last row.
+    var time = TimeRange.empty
+    /// One for each field of the table that has values in the bucket, by the field's place in the table.
+    var fields: [FieldRollup?]
+
+    init(fieldCount: Int) { fields = Array(repeating: nil, count: fieldCount) }
+
+    mutating func merge(_ other: RollupBucket) {
+        rowCount += other.rowCount
+        time = time.union(other.time)
+        for (index, field) in other.fields.enumerated() {
+            guard let field else { continue }
+            if fields[index] == nil { fields[index] = field } else { fields[index]!.merge(field) }
+        }
+    }
+}
+
+extension FieldValue {
+    /// Whether a value is less than another one of the same type; for numbers and truth values.
+    fileprivate func isBelow(_ other: FieldValue) -> Bool {
+        switch (self, other) {
+        case (.float64(let a), .float64(let b)): a < b
+        case (.int64(let a), .int64(let b)): a < b
+        case (.uint64(let a), .uint64(let b)): a < b
+        case (.bool(let a), .bool(let b)): !a && b
+        default: false
+        }
+    }
+}

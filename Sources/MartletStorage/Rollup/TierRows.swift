@@ -1,0 +1,191 @@
+import MartletModel
+
+/// Rollups as rows of a tier's table.
+enum TierRows {
+    /// One row of a tier.
+    struct Entry {
+        /// Canonical tag bytes.
+        var tags: [UInt8]
+        /// When the bucket begins.
+        var start: Int64
+        var bucket: RollupBucket
+    }
+
+    /// The rows as a batch to append. `fields` are the base table's.
+    static func batch(
+        _ tier: TierTable, _ fields: [FieldDefinition], _ entries: [Entry]
+    ) throws(MartletError) -> TableBatch {
+        var schema = [
+            ColumnDescription(TableSchema.timeColumn, .timestamp, .time),
+            ColumnDescription("series", .string, .series),
+        ]
+        var columns = [Column(.timestamp, unsafeElements: entries.map(\.start)), seriesColumn(entries)]
+        func add(_ name: String, _ type: ColumnType, _ values: [FieldValue?]) throws(MartletError) {
+            schema.append(ColumnDescription(name, type, .field))
+            columns.append(try Column(type, values))
+        }
+        try add(TierTable.rows, .int64, entries.map { .int64(Int64($0.bucket.rowCount)) })
+        try add(TierTable.firstTime, .int64, entries.map { .int64($0.bucket.time.lowerBound) })
+        try add(TierTable.lastTime, .int64, entries.map { .int64($0.bucket.time.upperBound) })
+        for (index, field) in fields.enumerated() {
+            if !entries.contains(where: { $0.bucket.fields[index] != nil }) { continue }
+            for part in TierTable.Part.allCases {
+                guard let type = part.type(for: field.type) else { continue }
+                let values = entries.map { entry in
+                    entry.bucket.fields[index].flatMap { value(of: part, $0, entry.bucket) }
+                }
+                try add(part.column(of: field.name), type, values)
+            }
+        }
+        return TableBatch(
+            table: tier.name, batch: RecordBatch(schema: schema, columns: columns, rowCount: entries.count))
+    }
+
+    private static func seriesColumn(_ entries: [Entry]) -> Column {
+        var codes: [UInt32] = []
+        var known: [[UInt8]: UInt32] = [:]
+        var offsets: [Int32] = [0]
+        var bytes: [UInt8] = []
+        for entry in entries {
+            if let code = known[entry.tags] {
+                codes.append(code)
+                continue
+            }
+            codes.append(UInt32(known.count))
+            known[entry.tags] = UInt32(known.count)
+            bytes += entry.tags
+            offsets.append(Int32(bytes.count))
+        }
+        let dictionary = StringDictionary(offsets: Buffer(offsets), bytes: Buffer(bytes), count: known.count)
+        return Column(indices: codes, dictionary: dictionary)
+    }
+
+    private static func value(
+        of part: TierTable.Part, _ field: FieldRollup, _ bucket: RollupBucket
+    ) -> FieldValue? {
+        switch part {
+        case .count: return field.count == bucket.rowCount ? nil : .int64(Int64(field.count))
+        case .sum:
+            return field.type == .float64
+                ? .float64(field.floatSum) : .int64(Int64(truncatingIfNeeded: field.wideSum))
+        case .sumHigh:
+            let high = Int64(truncatingIfNeeded: field.wideSum >> 64)
+            let isNarrow = Int128(Int64(truncatingIfNeeded: field.wideSum)) == field.wideSum
+            return isNarrow ? nil : .int64(high)
+        case .least: return field.least
+        case .greatest: return field.greatest
+        case .first: return field.first?.value
+        case .last: return field.last?.value
+        case .firstTime:
+            guard let time = field.first?.time, time != bucket.time.lowerBound else { return nil }
+            return .int64(time)
+        case .lastTime:
+            guard let time = field.last?.time, time != bucket.time.upperBound else { return nil }
+            return .int64(time)
+        }
+    }
+}
+
+/// Reads a tier's rows back as rollups of the base table's fields.
+final class TierReader {
+    /// One row.
+    struct Row {
+        /// The series' number within the scan.
+        var series: UInt32
+        /// When the bucket begins.
+        var start: Int64
+        var bucket: RollupBucket
+    }
+
+    let scan: MergeScan
+    private let fields: [FieldDefinition]
+    /// For each field and part the column's place among the scan's, where the tier has it.
+    private let places: [[TierTable.Part: Int]]
+    private var batch: ScanBatch?
+    private var run = 0
+    private var row = 0
+
+    /// - Parameter fields: the base table's fields that are wanted, in the order in which buckets give them.
+    init(
+        _ snapshot: NamespaceSnapshot, _ tier: TableDefinition, fields: [FieldDefinition], time: TimeRange,
+        series: TagPredicate, context: QueryContext
+    ) throws(MartletError) {
+        var names = [TierTable.rows, TierTable.firstTime, TierTable.lastTime]
+        places = fields.map { field in
+            var places: [TierTable.Part: Int] = [:]
+            for part in TierTable.Part.allCases where tier.field(named: part.column(of: field.name)) != nil {
+                places[part] = names.count
+                names.append(part.column(of: field.name))
+            }
+            return places
+        }
+        self.fields = fields
+        scan = try snapshot.rowScan(
+            ScanRequest(table: tier.name, fields: names, time: time, series: series), context: context)
+    }
+
+    /// The next rollup, or `nil` at the end.
+    func next() throws(MartletError) -> Row? {
+        while true {
+            if let batch, run < batch.runs.count {
+                let current = batch.runs[run]
+                if row < Int(current.start + current.count) {
+                    defer { row += 1 }
+                    return bucket(batch, current.series, row)
+                }
+                run += 1
+                continue
+            }
+            guard case .rows(let next)? = try scan.next() else { return nil }
+            batch = next
+            run = 0
+            row = 0
+        }
+    }
+
+    private func bucket(_ batch: ScanBatch, _ series: UInt32, _ row: Int) -> Row {
+        func integer(_ place: Int?) -> Int64? {
+            guard let place, case .int64(let number)? = batch.fields[place].value(at: row) else { return nil }
+            return number
+        }
+        var bucket = RollupBucket(fieldCount: fields.count)
+        bucket.rowCount = Int(integer(0) ?? 0)
+        bucket.time = TimeRange(integer(1) ?? 0, integer(2) ?? 0)
+        for (index, field) in fields.enumerated() {
+            let places = places[index]
+            func value(_ part: TierTable.Part) -> FieldValue? {
+                places[part].flatMap { batch.fields[$0].value(at: row) }?.converted(to: field.type)
+            }
+            guard let first = value(.first), let last = value(.last) else { continue }
+            var rollup = FieldRollup(field.type)
+            rollup.count = Int(integer(places[.count]) ?? Int64(bucket.rowCount))
+            let moments = (
+                integer(places[.firstTime]) ?? bucket.time.lowerBound,
+                integer(places[.lastTime]) ?? bucket.time.upperBound
+            )
+            rollup.first = FieldRollup.Moment(time: moments.0, value: first)
+            rollup.last = FieldRollup.Moment(time: moments.1, value: last)
+            rollup.least = value(.least)
+            rollup.greatest = value(.greatest)
+            setSum(&rollup, places[.sum].flatMap { batch.fields[$0].value(at: row) }, integer(places[.sumHigh]))
+            bucket.fields[index] = rollup
+        }
+        let start = batch.times.values.pointer(to: Int64.self)[row]
+        withExtendedLifetime(batch) {}
+        return Row(series: series, start: start, bucket: bucket)
+    }
+
+    /// The sum in the field's present type, whatever it was when the bucket was made.
+    private func setSum(_ rollup: inout FieldRollup, _ low: FieldValue?, _ high: Int64?) {
+        switch low {
+        case .float64(let sum)?:
+            rollup.floatSum = sum
+            rollup.wideSum = Int128(exactly: sum.rounded()) ?? 0
+        case .int64(let sum)?:
+            rollup.wideSum =
+                high.map { Int128($0) << 64 | Int128(UInt64(bitPattern: sum)) } ?? Int128(sum)
+            rollup.floatSum = Double(rollup.wideSum)
+        default: break
+        }
+    }
+}
