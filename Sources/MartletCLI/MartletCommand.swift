@@ -11,7 +11,7 @@ struct MartletCommand: AsyncParsableCommand {
         subcommands: [
             ServeCommand.self, QueryCommand.self, ImportCommand.self, ExportCommand.self, SendCommand.self,
             StatusCommand.self,
-            CheckCommand.self, CompactCommand.self,
+            CheckCommand.self, CompactCommand.self, BackupCommand.self, RestoreCommand.self,
         ])
 }
 

@@ -91,6 +91,46 @@ import Testing
         }
     }
 
+    @Test("A field's type is that of its first line throughout a text, and only lines of other types are rejected")
+    func mixedTypes() async throws {
+        defer { try? FileManager.default.removeItem(at: folder) }
+        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+        // Several blocks of text, and a table that exists already for the second import.
+        let count = 150_000
+        let lines = (0..<count).map { $0 % 3 == 1 ? "m v=\"text\" \($0)" : "m v=\($0).5 \($0)" }
+        try lines.joined(separator: "\n").write(toFile: path("m.lp"), atomically: true, encoding: .utf8)
+        for _ in 0..<2 {
+            let ended = await #expect(throws: ExitCode.self) {
+                try await run(["import", path("m.lp"), "--data", path("to")])
+            }
+            #expect(ended?.rawValue == ExitStatus.partly.rawValue)
+            #expect(try query("to", "SELECT count(*) FROM m") == [[.int64(Int64(count / 3 * 2))]])
+            let rejected = try String(contentsOfFile: path("m.lp.rejected"), encoding: .utf8).split(separator: "\n")
+            #expect(rejected.count == count / 3 * 2)
+            #expect(rejected[1] == "m v=\"text\" 1" && rejected.last == "m v=\"text\" \(count - 2)")
+            #expect(
+                rejected.allSatisfy { !$0.hasPrefix("#") || $0.contains("is stored as DOUBLE; this value is VARCHAR") })
+        }
+    }
+
+    @Test("A backup that is restored answers as the database did")
+    func backupAndRestore() async throws {
+        defer { try? FileManager.default.removeItem(at: folder) }
+        try fill("from")
+        try await run(["backup", path("saved"), "--data", path("from")])
+        try await run(["backup", path("saved"), "--data", path("from"), "--copy"])
+        try await run(["backup", path("saved"), "--list"])
+        try await run(["restore", path("saved"), path("to")])
+        #expect(exact(try query("to", Self.all)) == exact(try query("from", Self.all)))
+        for wrong in [
+            ["restore", path("saved"), path("to")], ["restore", path("saved"), path("x"), "--at", "1999-01-01"],
+            ["restore", path("nowhere"), path("x")], ["backup", path("from"), "--data", path("from")],
+        ] {
+            await #expect(throws: CommandFailure.self) { try await run(wrong) }
+        }
+        #expect(!FileManager.default.fileExists(atPath: path("x")))
+    }
+
     @Test("Only what writes makes a directory that is not there")
     func missingDirectory() async throws {
         defer { try? FileManager.default.removeItem(at: folder) }

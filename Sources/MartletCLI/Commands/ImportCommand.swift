@@ -160,7 +160,8 @@ struct ImportCommand: AsyncParsableCommand {
                 try await importCSV(source, target, pipeline, rejectFile, figures)
             } else {
                 let unit = TimestampPrecision(name: precision) ?? .nanoseconds
-                try await LineImport(precision: unit)
+                let stored = try await LineImport.schemas(of: target, namespace: connection.namespace)
+                try await LineImport(precision: unit, stored: stored)
                     .run(source, into: pipeline, rejects: rejectFile, figures: figures)
             }
         }

@@ -57,7 +57,7 @@ struct DirectoryLayout {
     }
 
     /// The directory in which the last name of `path` stands.
-    private static func parent(of path: String) -> String {
+    static func parent(of path: String) -> String {
         var bytes = Substring(path)
         while bytes.count > 1 && bytes.hasSuffix("/") { bytes.removeLast() }
         guard let slash = bytes.lastIndex(of: "/") else { return "." }

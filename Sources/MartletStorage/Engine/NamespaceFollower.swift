@@ -125,6 +125,15 @@ final class NamespaceFollower: NamespaceEngine {
             erasureEpoch: manifest.edit << 32 | UInt64(tombstones.count))
     }
 
+    /// The state that the directory's files show now.
+    func backupSource() throws(MartletError) -> BackupSource {
+        _ = try snapshot()
+        return try state.withLock { (state) throws(MartletError) in
+            guard let manifest = state.manifest else { throw MartletError(.internal, "a follower without a manifest") }
+            return BackupSource(name: name, manifest: manifest.closed(state.current), state: state.current)
+        }
+    }
+
     // MARK: - What only a writer does
 
     private func refusal() -> MartletError {

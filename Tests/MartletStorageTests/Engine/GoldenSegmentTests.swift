@@ -49,6 +49,30 @@ import Testing
         try engine.close()
     }
 
+    @Test func theGoldenBackupRecordIsReadAndWrittenToTheByte() throws {
+        let path = try #require(Bundle.module.resourceURL).appendingPathComponent("Golden/record.backup")
+        var expected = BackupRecord(created: Timestamp(nanoseconds: 1_700_000_000_000_000_000))
+        var manifest = Manifest()
+        manifest.nextSegment = 4
+        manifest.hot = [Manifest.Hot(number: 2, length: 381)]
+        expected.namespaces = [
+            BackupRecord.Namespace(
+                name: "default", manifest: manifest,
+                files: [
+                    BackupRecord.File(
+                        name: "2.hot", stored: "files/default/2-0badcafe-381.hot", byteCount: 381, crc32c: 0x1234_5678)
+                ])
+        ]
+        let bytes = expected.encode()
+        if let target = ProcessInfo.processInfo.environment["MARTLET_WRITE_GOLDEN"] {
+            try Data(bytes.bytes).write(to: URL(fileURLWithPath: target + ".record.backup"))
+        }
+        let golden = try Data(contentsOf: path)
+        #expect(golden == Data(bytes.bytes))
+        #expect(try BackupRecord.read(path.path, POSIXFileSystem()) == expected)
+        withExtendedLifetime(bytes) {}
+    }
+
     @Test func eachGoldenFileBeginsAsSpecified() throws {
         let folder = try golden().appendingPathComponent("namespaces/default")
         let manifest = try Data(contentsOf: folder.appendingPathComponent("MANIFEST"))
