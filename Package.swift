@@ -55,6 +55,9 @@ var targets: [Target] = [
     .executableTarget(
         name: "MartletCodecBench", dependencies: ["MartletModel", "MartletCodec"], path: "Benchmarks/Codec",
         swiftSettings: strict),
+    .executableTarget(
+        name: "MartletDetectorBench", dependencies: ["MartletModel", "MartletDetectors", "MartletTestSupport"],
+        path: "Benchmarks/Detectors", swiftSettings: strict),
     .target(
         name: "MartletTestSupport", dependencies: ["MartletModel"], path: "Tests/Support", swiftSettings: strict),
     .executableTarget(

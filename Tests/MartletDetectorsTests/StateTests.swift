@@ -20,6 +20,7 @@ import Testing
         let own = try DetectorRegistry.builtIn.parameters(of: method).names
         var text = "baseline = 40, warmup = 20"
         if own.contains("trees") { text += ", trees = 4, samples = 16" }
+        if own.contains("recent") { text += ", recent = 4" }
         if own.contains("states") { text += ", states = 8" }
         if own.contains("window") { text += ", window = 8" }
         let scorer = try DetectorRegistry.builtIn.scorer(method, text, dimensions: dimensions(method))

@@ -85,6 +85,9 @@ struct AlarmPolicy {
         return above >= cuts.critical ? .critical : above >= cuts.high ? .high : above >= cuts.medium ? .medium : .low
     }
 
+    /// Whether an alarm was raised less than the refractory time ago; every `step`th such row is said to be outside.
+    func isInEvent(skipping step: Int) -> Bool { sinceAlarm < refractory && sinceAlarm % step != step - 1 }
+
     /// Whether an anomalous row raises an alarm, and not the one before it still.
     mutating func raisesAlarm() -> Bool {
         guard sinceAlarm >= refractory else { return false }

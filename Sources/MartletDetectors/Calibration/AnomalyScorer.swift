@@ -45,6 +45,7 @@ public final class AnomalyScorer {
     /// The detector.
     public let detector: any Detector
 
+    private let isCalibrated: Bool
     private let warmup: Int
     private let baselineRows: Int
     private var baseline: Baseline?
@@ -68,6 +69,7 @@ public final class AnomalyScorer {
         self.parameters = parameters
         self.dimensions = dimensions
         detector = try method.make(parameters, dimensions)
+        isCalibrated = detector.isCalibrated
         history = ScoreHistory(leastTailIndex: detector.leastTailIndex)
         warmup = parameters.integer("warmup")
         baselineRows = parameters.integer("baseline")
@@ -99,7 +101,11 @@ public final class AnomalyScorer {
 
     private func note(_ raw: Double) {
         guard !raw.isNaN else { return }
-        history.add(raw, significance: history.significance(of: raw))
+        history.add(raw, significance: significance(of: raw))
+    }
+
+    private func significance(of raw: Double) -> Double {
+        isCalibrated ? max(0, log10(min(raw, 1e300))) : history.significance(of: raw)
     }
 
     /// Judges a row by the rows before it; then learns from it. `nil` while the past is too short to judge, and where
@@ -115,9 +121,10 @@ public final class AnomalyScorer {
         policy.advance(time)
         let raw = detector.observe(time, row)
         guard !raw.isNaN else { return nil }
-        let significance = history.significance(of: raw)
+        let significance = significance(of: raw)
         let isJudged = history.total >= warmup
-        history.add(raw, significance: significance)
+        // While an event lasts every eighth row is counted: what is unusual now must not become the rule at once.
+        if !policy.isInEvent(skipping: 8) { history.add(raw, significance: significance) }
         guard isJudged else { return nil }
         let severity = policy.severity(significance)
         return Verdict(

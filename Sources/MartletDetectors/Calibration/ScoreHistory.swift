@@ -18,6 +18,9 @@ struct ScoreHistory {
     /// Where the counts are halved, so that the distant past fades.
     static let capacity = 60_000
 
+    /// The least tail index of scores that are distances in standard deviations; see `Detector.leastTailIndex`.
+    static let tailIndexOfDistances = 0.06
+
     private let leastTailIndex: Double
     private var counts = ContiguousArray<UInt16>(repeating: 0, count: binCount)
     private(set) var total = 0
@@ -29,7 +32,7 @@ struct ScoreHistory {
     private var surprises = 0
 
     /// - Parameter leastTailIndex: see `Detector.leastTailIndex`.
-    init(leastTailIndex: Double = 0.06) { self.leastTailIndex = leastTailIndex }
+    init(leastTailIndex: Double = tailIndexOfDistances) { self.leastTailIndex = leastTailIndex }
 
     /// The bin of a positive score: its exponent and the first three bits of its mantissa.
     @inline(__always)

@@ -1,6 +1,6 @@
 extension DetectorRegistry {
     /// The detector that is meant where none is named.
-    public static let standardMethod = "seasonal"
+    public static let standardMethod = "auto"
 
     /// The detectors that come with Martlet. docs/detectors.md has the table.
     public static let builtIn: DetectorRegistry = {
@@ -20,6 +20,9 @@ extension DetectorRegistry {
         registry.register(UnivariateDetector<SeasonalResidual>.method)
         registry.register(UnivariateDetector<SPOT>.method)
         registry.register(UnivariateDetector<Novelty>.method)
+        registry.register(IsolationForest.method)
+        registry.register(CorrelationBreak.method)
+        registry.register(AutoDetector.method)
         return registry
     }()
 }

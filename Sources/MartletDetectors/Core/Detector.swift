@@ -21,6 +21,8 @@ public protocol Detector: AnyObject {
     func learn(_ baseline: Baseline) throws(MartletError)
     /// What the detector made of the row that it observed last. Asked for anomalous rows only: may allocate.
     var explanation: Explanation { get }
+    /// What it found in its baseline and what it chose for it, a sentence each; empty for detectors that choose nothing.
+    var remarks: [String] { get }
     /// Reads or writes everything that the detector has learnt: the archive knows which.
     ///
     /// - Throws: `.corrupt` when the bytes are not the state of such a detector.
@@ -29,14 +31,21 @@ public protocol Detector: AnyObject {
     var stateBytes: Int { get }
     /// How fast the tail of the raw scores can fall at most, as the index of a power: P(score > s) ~ s^(-1 / index).
     /// 0.06 for distances in standard deviations; 0.5 for scores that are 1 / p, whose index is 1 in theory.
+    /// The calibration holds the 16 highest doublings of the raw scores apart: scores spread over more lose their past.
     var leastTailIndex: Double { get }
+    /// Whether the raw score is already 1 / p, calibrated on the series' past, and needs no second calibration.
+    var isCalibrated: Bool { get }
 }
 
 extension Detector {
     /// Nothing beyond observing: right for detectors that learn from row to row.
     public func learn(_ baseline: Baseline) throws(MartletError) {}
+    /// None.
+    public var remarks: [String] { [] }
     /// That of distances.
-    public var leastTailIndex: Double { 0.06 }
+    public var leastTailIndex: Double { ScoreHistory.tailIndexOfDistances }
+    /// No.
+    public var isCalibrated: Bool { false }
 }
 
 /// Rows of one series to learn from.

@@ -61,6 +61,11 @@ public struct StateArchive {
         value = Int64(bitPattern: try word(UInt64(bitPattern: value), bytes: 8))
     }
 
+    /// A whole number, 4 bytes.
+    public mutating func transfer(_ value: inout Int32) throws(MartletError) {
+        value = Int32(bitPattern: UInt32(truncatingIfNeeded: try word(UInt64(UInt32(bitPattern: value)), bytes: 4)))
+    }
+
     /// A byte.
     public mutating func transfer(_ value: inout UInt8) throws(MartletError) {
         value = UInt8(truncatingIfNeeded: try word(UInt64(value), bytes: 1))

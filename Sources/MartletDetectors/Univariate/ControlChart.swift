@@ -14,7 +14,7 @@ import MartletModel
 struct ControlChart: UnivariateModel {
     static let method = "spc"
     static let summary = "3-sigma chart with Western Electric and Nelson rules; for controlled processes"
-    static let leastTailIndex = 0.5
+    static let leastTailIndex = 1.0
     static let parameters: [DetectorParameter] = [
         .integer("span", 1000, 16...1_000_000, "rows over which mean and deviation forget"),
         .integer("rules", 0, 0...2, "0: both sets of rules, 1: Western Electric, 2: Nelson"),

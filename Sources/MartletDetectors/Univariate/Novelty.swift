@@ -58,8 +58,11 @@ struct Novelty: UnivariateModel {
     private var last = (value: 0.0, views: (0.0, 0.0, 0.0, 0.0))
 
     init(_ parameters: DetectorParameters) {
-        let states = parameters.integer("states")
-        phaseWeight = parameters["phase"]
+        self.init(states: parameters.integer("states"), phaseWeight: parameters["phase"])
+    }
+
+    init(states: Int, phaseWeight: Double) {
+        self.phaseWeight = phaseWeight
         value = View(1, states)
         horizons = View(5, states)
         slow = View(2, states)

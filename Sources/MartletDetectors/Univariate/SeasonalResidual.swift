@@ -82,8 +82,8 @@ struct SeasonalResidual: UnivariateModel {
         return isReady ? ratio : .nan
     }
 
-    /// The period of the short season in nanoseconds.
-    var period: Double { short.period }
+    /// What the last value was above level and season; bounded, so that one value does not carry models of it away.
+    var lastResidual: Double { residual }
 
     var explanation: Explanation {
         .around(

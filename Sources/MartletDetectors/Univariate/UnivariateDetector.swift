@@ -13,17 +13,21 @@ protocol UnivariateModel: Sendable {
     mutating func observe(_ time: Int64, _ value: Double) -> Double
     mutating func learn(_ baseline: Baseline) throws(MartletError)
     var explanation: Explanation { get }
+    var remarks: [String] { get }
     mutating func transfer(_ archive: inout StateArchive) throws(MartletError)
     /// Bytes behind pointers, beside the struct itself.
     var heapBytes: Int { get }
     static var leastTailIndex: Double { get }
+    static var isCalibrated: Bool { get }
 }
 
 extension UnivariateModel {
     static var baselineRows: Int { 0 }
     static var seesMissing: Bool { false }
-    static var leastTailIndex: Double { 0.06 }
+    static var leastTailIndex: Double { ScoreHistory.tailIndexOfDistances }
+    static var isCalibrated: Bool { false }
     var heapBytes: Int { 0 }
+    var remarks: [String] { [] }
     mutating func learn(_ baseline: Baseline) throws(MartletError) {}
 }
 
@@ -46,7 +50,9 @@ final class UnivariateDetector<Model: UnivariateModel>: Detector {
 
     func learn(_ baseline: Baseline) throws(MartletError) { try model.learn(baseline) }
     var leastTailIndex: Double { Model.leastTailIndex }
+    var isCalibrated: Bool { Model.isCalibrated }
     var explanation: Explanation { model.explanation }
+    var remarks: [String] { model.remarks }
     func transfer(_ archive: inout StateArchive) throws(MartletError) { try model.transfer(&archive) }
     var stateBytes: Int { MemoryLayout<Model>.size + 16 + model.heapBytes }
 

@@ -1,0 +1,31 @@
+import Foundation
+import MartletDetectors
+
+// Measures the detectors, and lends the isolation forest to the comparison with scikit-learn.
+let usage = """
+    usage: MartletDetectorBench quality [SEEDS [METHOD ...]]
+           MartletDetectorBench forest TRAINING.csv ROWS.csv [SEED]
+           MartletDetectorBench tree TREE.csv ROWS.csv SAMPLES
+    """
+let arguments = Array(CommandLine.arguments.dropFirst())
+do {
+    switch arguments.first {
+    case "quality" where arguments.count < 2 || Int(arguments[1]) != nil:
+        let methods = Array(arguments.dropFirst(2))
+        try QualityCommand(
+            seeds: arguments.count > 1 ? Int(arguments[1]) ?? 5 : 5,
+            methods: methods.isEmpty ? DetectorRegistry.builtIn.names : methods
+        ).run()
+    case "forest" where arguments.count >= 3:
+        try ForestCommand.train(
+            arguments[1], arguments[2], seed: arguments.count > 3 ? Int(arguments[3]) ?? 0 : 0)
+    case "tree" where arguments.count == 4 && Int(arguments[3]) != nil:
+        try ForestCommand.score(tree: arguments[1], arguments[2], samples: Int(arguments[3]) ?? 0)
+    default:
+        FileHandle.standardError.write(Data((usage + "\n").utf8))
+        exit(64)
+    }
+} catch {
+    FileHandle.standardError.write(Data("\(error)\n".utf8))
+    exit(1)
+}
