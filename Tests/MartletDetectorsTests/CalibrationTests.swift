@@ -84,6 +84,31 @@ import Testing
         #expect(history.significance(of: 0.5) < 1)
     }
 
+    /// A control chart whose raw scores were inverse probabilities lost its past again and again under a season, as the
+    /// runs of half a day spread them over a hundred doublings, and then found every such run rare.
+    @Test(arguments: DetectorRegistry.builtIn.names, [true, false])
+    func `raw scores spread no further than the calibration holds apart`(method: String, hasSeason: Bool) throws {
+        let kind = try DetectorRegistry.builtIn.method(method)
+        let count = kind.dimensions.lowerBound
+        let detector = try kind.make(try DetectorRegistry.builtIn.parameters(of: method), count)
+        guard !detector.isCalibrated else { return }
+        var shape = hasSeason ? LabelledSeries.Shape() : .steady
+        shape.dimensions = count
+        let series = LabelledSeries(nil, count: 4032, anomalies: 0, quiet: 0, shape: shape, seed: 13)
+        var baseline = Baseline(dimensions: count)
+        for row in 0..<kind.baselineRows {
+            baseline.append(series.times[row], Array(series.values[row * count..<(row + 1) * count]))
+        }
+        try detector.learn(baseline)
+        let scores = series.values.withUnsafeBufferPointer { values in
+            series.times.indices.map { detector.observe(series.times[$0], values.baseAddress! + $0 * count) }
+        }
+        let positive = scores.filter { $0 > 0 }.sorted()
+        guard !positive.isEmpty else { return }
+        let (median, high) = (positive[positive.count / 2], positive[positive.count * 99 / 100])
+        #expect(high / median < 65_536, "\(method), seed 13: \(median) to \(high)")
+    }
+
     @Test func `a score that many share is as common as they are`() {
         var history = ScoreHistory()
         for index in 0..<1000 { history.add(index % 10 == 0 ? 3 : 0, significance: 0) }

@@ -81,10 +81,11 @@ extension LabelledSeries.Shape {
             falseAlarms += result.falseAlarms
             exceeding += result.exceeding / Double(seeds)
         }
-        // Four weeks of each of five series. The goal is one alarm a week; docs/detectors.md has what was measured.
-        #expect(falseAlarms <= 40, "\(method), seeds 100-104: \(falseAlarms) alarms in 20 weeks")
-        // One in a hundred where rows are exchangeable; a control chart under a season sees runs longer day by day.
-        #expect(exceeding < 0.032, "\(method), seeds 100-104: \(exceeding) of the rows score 0.99 or more")
+        // Four weeks of each of five series: the goal is one alarm a week. docs/detectors.md has what was measured.
+        #expect(falseAlarms <= 20, "\(method), seeds 100-104: \(falseAlarms) alarms in 20 weeks")
+        // One in a hundred where rows are exchangeable. A forest that learnt two days does not know the week.
+        let limit = method == "isolation_forest" && hasSeason ? 0.02 : 0.015
+        #expect(exceeding < limit, "\(method), seeds 100-104: \(exceeding) of the rows score 0.99 or more")
     }
 
     @Test(arguments: DetectorRegistry.builtIn.names)

@@ -9,12 +9,13 @@ import MartletModel
 /// Shewhart's 3-sigma chart with the Western Electric rules (Statistical Quality Control Handbook, 1956) and Nelson's
 /// (J. Quality Technology 16, 1984).
 ///
-/// Each rule is scored by how unlikely its pattern is on a normal process; the raw score is 1 over the least of those
-/// probabilities. So a run that goes on scores higher and higher, and rules are weighed against each other.
+/// Each rule is scored by how unlikely its pattern is on a normal process; the raw score is -log10 of the least of those
+/// probabilities. So a run that goes on scores higher and higher, and rules are weighed against each other. Not the
+/// inverse of the probability: runs of a series with a season span a hundred doublings of that, more than
+/// `ScoreHistory` holds.
 struct ControlChart: UnivariateModel {
     static let method = "spc"
     static let summary = "3-sigma chart with Western Electric and Nelson rules; for controlled processes"
-    static let leastTailIndex = 1.0
     static let parameters: [DetectorParameter] = [
         .integer("span", 1000, 16...1_000_000, "rows over which mean and deviation forget"),
         .integer("rules", 0, 0...2, "0: both sets of rules, 1: Western Electric, 2: Nelson"),
@@ -64,7 +65,7 @@ struct ControlChart: UnivariateModel {
         moments.add(value)
         count(z, step)
         previous = value
-        return isReady ? NormalTail.odds(judge(z)) : .nan
+        return isReady ? judge(z) : .nan
     }
 
     /// Runs are counted with a sign where the side or direction matters.
