@@ -53,6 +53,20 @@ import Testing
         #expect(forest.score([20, 7, 20]) > 0.65)
     }
 
+    @Test func `the raw score tells how far outside the baseline a row is, which the trees do not`() throws {
+        var random = SeededGenerator(seed: 8)
+        var baseline = Baseline(dimensions: 2)
+        for row in 0..<300 {
+            baseline.append(Int64(row), [LabelledSeries.normal(&random), LabelledSeries.normal(&random)])
+        }
+        let forest = IsolationForest(try DetectorRegistry.builtIn.parameters(of: "isolation_forest"), 2)
+        try forest.learn(baseline)
+        let rows: [[Double]] = [[0, 0], [5, 0], [10, 0], [0, -20]]
+        let raw = rows.map { forest.observe(0, $0) }
+        #expect(raw[0] < raw[1] && 4 * raw[1] < raw[2] && 4 * raw[2] < raw[3], "\(raw)")
+        #expect(forest.score(rows[1]) == forest.score(rows[2]))
+    }
+
     @Test func `the same seed grows the same forest`() throws {
         var random = SeededGenerator(seed: 4)
         var baseline = Baseline(dimensions: 2)

@@ -33,6 +33,8 @@ final class CorrelationBreak: Detector {
     /// Exponentially weighted means of products of standardized values, a full matrix by rows.
     private var covariance: ContiguousArray<Double>
     private var precision: ContiguousArray<Double>
+    /// What `invert` works on.
+    private var left: ContiguousArray<Double>
     /// Mean squares of the last errors.
     private var squares: ContiguousArray<Double>
     private var values: ContiguousArray<Double>
@@ -46,6 +48,7 @@ final class CorrelationBreak: Detector {
         moments = (0..<dimensions).map { _ in Moments(span: span) }
         covariance = ContiguousArray(repeating: 0, count: dimensions * dimensions)
         precision = ContiguousArray(repeating: 0, count: dimensions * dimensions)
+        left = ContiguousArray(repeating: 0, count: dimensions * dimensions)
         squares = ContiguousArray(repeating: 1, count: dimensions)
         values = ContiguousArray(repeating: 0, count: dimensions)
         errors = ContiguousArray(repeating: 0, count: dimensions)
@@ -90,7 +93,7 @@ final class CorrelationBreak: Detector {
     /// other have one: Gauss and Jordan without pivoting, which a positive definite matrix does not need.
     private func invert() {
         let n = dimensions
-        var left = covariance
+        for index in left.indices { left[index] = covariance[index] }
         for index in 0..<n { left[index * n + index] += 0.01 }
         for index in precision.indices { precision[index] = 0 }
         for index in 0..<n { precision[index * n + index] = 1 }
@@ -133,5 +136,5 @@ final class CorrelationBreak: Detector {
         try archive.transfer(&squares)
     }
 
-    var stateBytes: Int { 16 * covariance.count + dimensions * (24 + MemoryLayout<Moments>.size) + 320 }
+    var stateBytes: Int { 24 * covariance.count + dimensions * (24 + MemoryLayout<Moments>.size) + 320 }
 }

@@ -20,6 +20,8 @@ package final class IsolationForest: Detector {
     /// Of each dimension in the baseline, for explanations.
     private var means: ContiguousArray<Double>
     private var deviations: ContiguousArray<Double>
+    private var lows: ContiguousArray<Double>
+    private var highs: ContiguousArray<Double>
     private var last: ContiguousArray<Double>
     private var lastScore = 0.0
 
@@ -45,6 +47,8 @@ package final class IsolationForest: Detector {
         seed = UInt64(parameters.integer("seed"))
         means = ContiguousArray(repeating: 0, count: dimensions)
         deviations = ContiguousArray(repeating: 0, count: dimensions)
+        lows = ContiguousArray(repeating: 0, count: dimensions)
+        highs = ContiguousArray(repeating: 0, count: dimensions)
         last = ContiguousArray(repeating: 0, count: dimensions)
     }
 
@@ -122,6 +126,9 @@ package final class IsolationForest: Detector {
             for row in 0..<count { moments.add(values[row * dimensions + dimension]) }
             means[dimension] = moments.mean
             deviations[dimension] = moments.deviation
+            let column = stride(from: dimension, to: values.count, by: dimensions).lazy.map { values[$0] }
+            lows[dimension] = column.min() ?? 0
+            highs[dimension] = column.max() ?? 0
         }
     }
 
@@ -139,6 +146,9 @@ package final class IsolationForest: Detector {
         return sum / Double(max(trees.count, 1))
     }
 
+    /// The inverse of a density is nearly 1 / p.
+    package var leastTailIndex: Double { 0.5 }
+
     package func observe(_ time: Int64, _ row: UnsafePointer<Double>) -> Double {
         for dimension in 0..<dimensions {
             if row[dimension].isNaN { return .nan }
@@ -149,7 +159,19 @@ package final class IsolationForest: Detector {
         lastScore = score(ofPath: length)
         // Each further cut leaves about half the points: 2^-length is a density, and its inverse a raw score with
         // resolution where the bounded score has none.
-        return exp2(32 - length)
+        return exp2(32 - length) * remoteness
+    }
+
+    /// What the trees cannot tell, to which everything outside the baseline's range is one place: how far outside the
+    /// last row is. The density is taken to fall there with the cube of the distance in standard deviations.
+    private var remoteness: Double {
+        var furthest = 0.0
+        for dimension in 0..<dimensions {
+            let outside = max(lows[dimension] - last[dimension], last[dimension] - highs[dimension])
+            furthest = max(furthest, outside / max(deviations[dimension], 1e-12))
+        }
+        let distance = 1 + min(furthest, 1e6)
+        return distance * distance * distance
     }
 
     package var explanation: Explanation {
@@ -166,6 +188,8 @@ package final class IsolationForest: Detector {
         try archive.transfer(&samples, in: 0...sampleLimit)
         try archive.transfer(&means)
         try archive.transfer(&deviations)
+        try archive.transfer(&lows)
+        try archive.transfer(&highs)
         let count = try archive.transferCount(trees.count, maximum: treeCount, bytesEach: 24)
         if archive.isReading { trees = [IsolationTree](repeating: IsolationTree(nodes: []), count: count) }
         for tree in 0..<count {
@@ -187,6 +211,6 @@ package final class IsolationForest: Detector {
     }
 
     package var stateBytes: Int {
-        trees.reduce(24 * dimensions + 160) { $0 + 16 * $1.nodes.count + 40 }
+        trees.reduce(40 * dimensions + 160) { $0 + 16 * $1.nodes.count + 40 }
     }
 }
