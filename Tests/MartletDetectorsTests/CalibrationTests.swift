@@ -141,6 +141,20 @@ import Testing
         }
     }
 
+    /// Scores are not counted while an event lasts; a new level is no event that lasts for ever.
+    @Test(arguments: ["spike", "zscore", "auto"], [1, 5, 100, 3000])
+    func `a level that stays becomes ordinary, whatever the refractory time`(method: String, refractory: Int) throws {
+        let scorer = try DetectorRegistry.builtIn.scorer(method, "refractory = \(refractory)")
+        var random = SeededGenerator(seed: 21)
+        var last: Int?
+        for row in 0..<8000 {
+            let value = LabelledSeries.normal(&random) + (row < 1000 ? 0 : 10)
+            if try scorer.score(Int64(row) * 300_000_000_000, value)?.isAnomaly == true { last = row }
+        }
+        let row = try #require(last)
+        #expect(row >= 1000 && row < 5000, "\(method), refractory \(refractory), seed 21: row \(row)")
+    }
+
     @Test func `severities are cut by how far a row is above the bar`() throws {
         var policy = AlarmPolicy(try DetectorRegistry.builtIn.parameters(of: "zscore", "bar = 3, high = 1.5"))
         policy.advance(0)

@@ -3,8 +3,8 @@ import MartletModel
 /// A combination of detectors for one value, chosen by the baseline.
 ///
 /// Every member is calibrated on its own past, and that is all the calibration; the raw score is the greatest 1 / p,
-/// divided by the number of members (Bonferroni), so that one detector that is sure suffices and many do not cry louder
-/// than one.
+/// divided by the number of members (Bonferroni) but for those that are silent on normal rows, so that one detector that
+/// is sure suffices and many do not cry louder than one.
 struct AutoModel: UnivariateModel {
     static let method = "auto"
     static let summary = "looks at the baseline, chooses and combines"
@@ -32,9 +32,20 @@ struct AutoModel: UnivariateModel {
         }
 
         var leastTailIndex: Double {
-            self == .memory ? Novelty.leastTailIndex : ScoreHistory.tailIndexOfDistances
+            switch self {
+            case .season: SeasonalResidual.leastTailIndex
+            case .shift: EWMAChart.leastTailIndex
+            case .spread: VarianceChange.leastTailIndex
+            case .memory: Novelty.leastTailIndex
+            case .spike: Spike.leastTailIndex
+            case .flat: FlatLine.leastTailIndex
+            case .missing: MissingData.leastTailIndex
+            }
         }
     }
+
+    /// Those that find some normal rows rarer than others. On the rest all normal rows are alike.
+    private static let talkative = bits([.season, .shift, .spread, .memory, .spike])
 
     private var chosen = 0
     private(set) var remarks: [String] = []
@@ -59,9 +70,9 @@ struct AutoModel: UnivariateModel {
         choose(Member.allCases)
     }
 
-    private mutating func choose(_ members: [Member]) {
-        chosen = members.reduce(0) { $0 | 1 << $1.rawValue }
-    }
+    private static func bits(_ members: [Member]) -> Int { members.reduce(0) { $0 | 1 << $1.rawValue } }
+
+    private mutating func choose(_ members: [Member]) { chosen = Self.bits(members) }
 
     private func uses(_ member: Member) -> Bool { chosen & 1 << member.rawValue != 0 }
 
@@ -106,7 +117,7 @@ struct AutoModel: UnivariateModel {
             }
             if uses(.memory) { scores.note(Member.memory.rawValue, memory.observe(time, value)) }
         }
-        return scores.end(members: chosen.nonzeroBitCount)
+        return scores.end(members: (chosen & Self.talkative).nonzeroBitCount)
     }
 
     var explanation: Explanation {

@@ -2,15 +2,13 @@ import MartletModel
 
 /// The members of a combination, each calibrated on its own past: which of them finds a row rarest, and how rare.
 struct MemberScores {
-    /// Rows after a very rare one in which every eighth is counted, so that an event does not become the rule at once.
-    private static let eventRows = 100
-    /// -log10 p of a member from which an event begins.
+    /// -log10 p of a member from which an event begins, whose rows are not counted (`AlarmPolicy.isUncounted`).
     private static let eventStart = 4.0
     /// Raw scores that a member must have seen before it is heard.
     private static let warmup = 32
 
     private var histories: [ScoreHistory]
-    private var sinceEvent = MemberScores.eventRows
+    private var sinceEvent = AlarmPolicy.eventRows
     private var isSkipped = false
     private var best = -1.0
     /// The member that found the last row rarest.
@@ -22,7 +20,7 @@ struct MemberScores {
     /// Begins a row.
     mutating func begin() {
         best = -1
-        isSkipped = sinceEvent < Self.eventRows && sinceEvent % 8 != 7
+        isSkipped = AlarmPolicy.isUncounted(sinceEvent, of: AlarmPolicy.eventRows)
     }
 
     /// Takes a member's raw score of the row.
@@ -38,16 +36,16 @@ struct MemberScores {
         }
     }
 
-    /// Ends a row: 1 / p of the rarest finding, where p is multiplied by the number of members (Bonferroni); NaN where
+    /// Ends a row: 1 / p of the rarest finding, where p is multiplied by the number of `members` (Bonferroni); NaN where
     /// no member could tell.
     mutating func end(members: Int) -> Double {
-        let isStart = best > Self.eventStart && sinceEvent >= Self.eventRows
-        sinceEvent = isStart ? 0 : min(sinceEvent + 1, Self.eventRows)
+        let isStart = best > Self.eventStart && sinceEvent >= AlarmPolicy.eventRows
+        sinceEvent = isStart ? 0 : min(sinceEvent + 1, AlarmPolicy.eventRows)
         return best < 0 ? .nan : NormalTail.odds(best) / Double(max(members, 1))
     }
 
     mutating func transfer(_ archive: inout StateArchive) throws(MartletError) {
-        try archive.transfer(&sinceEvent, in: 0...Self.eventRows)
+        try archive.transfer(&sinceEvent, in: 0...AlarmPolicy.eventRows)
         for index in histories.indices { try histories[index].transfer(&archive) }
     }
 

@@ -38,6 +38,8 @@ struct AlarmPolicy {
         .init("critical", 4, 0...50, "the same for critical severity"),
     ]
     private static let week = 604_800e9
+    /// How long an event is thought to last at most, in rows.
+    static let eventRows = 100
 
     private let budget: Double
     private let fixedBar: Double
@@ -85,8 +87,12 @@ struct AlarmPolicy {
         return above >= cuts.critical ? .critical : above >= cuts.high ? .high : above >= cuts.medium ? .medium : .low
     }
 
-    /// Whether an alarm was raised less than the refractory time ago; every `step`th such row is said to be outside.
-    func isInEvent(skipping step: Int) -> Bool { sinceAlarm < refractory && sinceAlarm % step != step - 1 }
+    /// Whether an alarm was raised so recently that scores are not counted: see `isUncounted`.
+    var isInEvent: Bool { Self.isUncounted(sinceAlarm, of: min(refractory, Self.eventRows)) }
+
+    /// Whether a row so long after the start of an event of `rows` rows is left out of the history: what is unusual must
+    /// not become the rule at once. The last tenth is counted, so that what stays becomes ordinary.
+    static func isUncounted(_ sinceStart: Int, of rows: Int) -> Bool { sinceStart < rows - max(1, rows / 10) }
 
     /// Whether an anomalous row raises an alarm, and not the one before it still.
     mutating func raisesAlarm() -> Bool {

@@ -123,8 +123,7 @@ public final class AnomalyScorer {
         guard !raw.isNaN else { return nil }
         let significance = significance(of: raw)
         let isJudged = history.total >= warmup
-        // While an event lasts every eighth row is counted: what is unusual now must not become the rule at once.
-        if !policy.isInEvent(skipping: 8) { history.add(raw, significance: significance) }
+        if !policy.isInEvent { history.add(raw, significance: significance) }
         guard isJudged else { return nil }
         let severity = policy.severity(significance)
         return Verdict(

@@ -35,9 +35,15 @@ struct CUSUM: UnivariateModel {
         let z = moments.standardized(value)
         moments.add(value)
         let top = interval * Self.ceiling
-        high = min(max(0, high + z - slack), top)
-        low = min(max(0, low - z - slack), top)
+        high = min(max(0, returning(high, when: z < slack) + z - slack), top)
+        low = min(max(0, returning(low, when: -z < slack) - z - slack), top)
         return max(high, low) / interval
+    }
+
+    /// Of what a sum has beyond the decision interval a fifth is forgotten when the shift seems to be over: the rows after
+    /// it are normal ones.
+    private func returning(_ sum: Double, when isOver: Bool) -> Double {
+        isOver && sum > interval ? interval + 0.8 * (sum - interval) : sum
     }
 
     var explanation: Explanation {

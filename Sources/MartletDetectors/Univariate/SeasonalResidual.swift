@@ -32,7 +32,7 @@ struct SeasonalResidual: UnivariateModel {
     private var squares = 0.0
     private var residualScale = Scale(span: 1000)
     private var errorScale = Scale(span: 1000)
-    private var last = (value: 0.0, expected: 0.0, ratio: 0.0, width: 0.0)
+    private var last = (value: 0.0, residual: 0.0, expected: 0.0, ratio: 0.0, width: 0.0)
 
     init(_ parameters: DetectorParameters) {
         levelWeight = parameters["level"]
@@ -70,7 +70,7 @@ struct SeasonalResidual: UnivariateModel {
         let ratio = max(
             abs(found) / max(residualScale.value, 1e-6 * abs(level)),
             abs(error) / max(errorScale.value, 1e-6 * abs(level)))
-        last = (value, level + season + phi * residual, ratio, 3.76 * errorScale.value)
+        last = (value, found, level + season + phi * residual, ratio, 3.76 * errorScale.value)
         residualScale.add(abs(found))
         errorScale.add(abs(error))
         if count < Int.max { count += 1 }
@@ -82,8 +82,8 @@ struct SeasonalResidual: UnivariateModel {
         return isReady ? ratio : .nan
     }
 
-    /// What the last value was above level and season; bounded, so that one value does not carry models of it away.
-    var lastResidual: Double { residual }
+    /// What the last value was above level and season.
+    var lastResidual: Double { last.residual }
 
     var explanation: Explanation {
         .around(

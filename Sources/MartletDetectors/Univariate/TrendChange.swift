@@ -5,6 +5,7 @@ import MartletModel
 struct TrendChange: UnivariateModel {
     static let method = "trend_change"
     static let summary = "a slope that has changed between two neighbouring windows"
+    static let leastTailIndex = NormalTail.tailIndexOfStretched
     static let parameters: [DetectorParameter] = [
         .integer("window", 30, 6...1024, "rows in each of the two windows")
     ]
@@ -47,7 +48,7 @@ struct TrendChange: UnivariateModel {
         let unit = max(deviation, 0.5 * spread.value, 1e-7 * abs(value))
         let width = Double(size) * (Double(size) * Double(size) - 1) / 12
         last = (before.slope, after.slope, (after.slope - before.slope) / (unit * (2 / width).squareRoot()))
-        return abs(last.t)
+        return NormalTail.stretched(last.t / 2)
     }
 
     var explanation: Explanation {

@@ -11,6 +11,7 @@ import MartletModel
 struct VarianceChange: UnivariateModel {
     static let method = "variance_change"
     static let summary = "a spread that has changed; the level may move slowly"
+    static let leastTailIndex = NormalTail.tailIndexOfStretched
     static let parameters: [DetectorParameter] = [
         .integer("window", 24, 4...1024, "rows of which the variance is taken"),
         .integer("span", 1000, 16...1_000_000, "rows over which the usual variance forgets"),
@@ -44,8 +45,10 @@ struct VarianceChange: UnivariateModel {
         let z = (logarithm - usual.mean) / max(error, usual.deviation)
         last = (logarithm, usual.mean, z)
         let isReady = usual.count >= size
-        usual.add(logarithm)
-        return isReady ? abs(z) : .nan
+        // Every row of an event is in `size` windows: bounded at two deviations, or a few events would be the usual.
+        let bound = isReady ? 2 * max(error, usual.deviation) : .infinity
+        usual.add(min(max(logarithm, usual.mean - bound), usual.mean + bound))
+        return isReady ? NormalTail.stretched(z) : .nan
     }
 
     var explanation: Explanation {
