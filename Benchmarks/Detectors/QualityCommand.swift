@@ -4,13 +4,19 @@ import MartletModel
 import MartletTestSupport
 
 /// Measures every detector on made series whose anomalies are known, and prints the tables of docs/detectors.md.
+///
+/// Four weeks of five-minute rows a series: ten days with nothing wrong, then three anomalies of one kind. Recall is the
+/// share of events with an anomalous row up to ten rows after their end, precision the share of alarms that are about an
+/// event, both at the default setting; areas are over the rows after the first ten days.
 struct QualityCommand {
     let seeds: Int
     let methods: [String]
     private let registry = DetectorRegistry.builtIn
     private static let rows = 8064
     private static let quiet = 3000
-    private static let anomalies = 8
+    private static let anomalies = 3
+    /// Above those that the tests use, which detectors were tuned on.
+    private static let firstSeed: UInt64 = 1000
 
     struct Outcome {
         var found = 0
@@ -55,7 +61,8 @@ struct QualityCommand {
             var lines: [(String, [LabelledSeries.Kind?: Outcome])] = []
             for method in methods where try registry.method(method).dimensions.contains(1) {
                 var shape = LabelledSeries.Shape()
-                if !season { shape.season = 0 }
+                // From trough to peak as far as the other anomalies are off: ten deviations of the noise.
+                shape.season = season ? 5 : 0
                 lines.append((method, try outcomes(method, shape, [nil] + univariate.map { Optional($0) })))
             }
             print("\n### \(season ? "With a daily and weekly season" : "Without a season"): events found\n")
@@ -82,7 +89,9 @@ struct QualityCommand {
         var result: [LabelledSeries.Kind?: Outcome] = [:]
         for kind in kinds {
             var sum = Outcome()
-            for seed in 0..<seeds { sum = sum + (try outcome(method, kind, shape, seed: UInt64(seed))) }
+            for seed in 0..<seeds {
+                sum = sum + (try outcome(method, kind, shape, seed: Self.firstSeed + UInt64(seed)))
+            }
             result[kind] = sum
         }
         return result

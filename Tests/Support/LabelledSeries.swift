@@ -6,7 +6,7 @@ public struct LabelledSeries: Sendable {
     public enum Kind: String, Sendable, CaseIterable {
         /// A single row far off.
         case point
-        /// A value that is common, at a time of the day when it is not.
+        /// Values that are common, at a time of the day when they are not.
         case contextual
         /// A stretch whose shape is another: the season stands still and noise of its own takes its place.
         case collective
@@ -58,15 +58,24 @@ public struct LabelledSeries: Sendable {
         var random = SeededGenerator(seed: seed)
         dimensions = shape.dimensions
         let isSingle = kind == .point || kind == .gap
-        let starts = Self.starts(anomalies, length: isSingle ? 1 : 40, from: quiet, to: count, &random)
+        var starts = Self.starts(anomalies, length: isSingle ? 1 : 40, from: quiet, to: count, &random)
         let day = 86_400.0
         let phase = Double.random(in: 0..<1, using: &random)
+        if kind == .contextual {
+            // Around a peak or trough of the day: elsewhere a season turned over is hardly another.
+            for index in starts.indices {
+                let middle = Double(starts[index].start + starts[index].length / 2 + 1)
+                let turns = (Double(Self.origin) / 1e9 + middle * Double(shape.spacing)) / day + phase
+                let ahead = (2 * turns - 0.5).rounded(.up) / 2 + 0.25 - turns
+                starts[index].start += Int(ahead * day / Double(shape.spacing))
+            }
+        }
         let level = Double.random(in: -50...50, using: &random)
         let weekend = shape.season * 0.3
         let loads = (0..<dimensions).map { _ in Double.random(in: 0.5...2, using: &random) }
         var noise = [Double](repeating: 0, count: dimensions)
         let fresh = (1 - shape.persistence * shape.persistence).squareRoot()
-        var time: Int64 = 1_700_000_000_000_000_000
+        var time = Self.origin
         var common = 0.0
         var stuck = [Double](repeating: 0, count: dimensions)
         for row in 0..<count {
@@ -108,6 +117,9 @@ public struct LabelledSeries: Sendable {
         }
         if kind != nil { events = starts.map { $0.start..<min(count, $0.start + $0.length) } }
     }
+
+    /// Nanoseconds before the first row.
+    private static let origin: Int64 = 1_700_000_000_000_000_000
 
     private struct Start {
         var start: Int
