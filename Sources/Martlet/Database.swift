@@ -37,6 +37,8 @@ public final class Database: Sendable {
         public var readOnly = false
         /// The most series in one namespace; rows of further ones are refused one by one: 1 million.
         public var seriesLimit = 1_000_000
+        /// Seconds between runs of the retention policies, or `nil` to leave them to `RUN RETENTION`: 300.
+        public var retentionInterval: Int? = 300
         /// The time limit of a query in seconds, or `nil` for none: 60.
         public var queryTimeout: Double? = 60
         /// The most bytes that one query may hold, within `memoryLimit`; `nil` means half of it.
@@ -77,6 +79,7 @@ public final class Database: Sendable {
         storage.memoryLimit = options.memoryLimit
         storage.readOnly = options.readOnly
         storage.seriesLimit = options.seriesLimit
+        storage.retentionInterval = options.retentionInterval
         switch options.durability {
         case .commit: storage.durability = .commit
         case .interval(let milliseconds): storage.durability = .interval(milliseconds: milliseconds)

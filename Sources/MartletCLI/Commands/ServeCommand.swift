@@ -48,6 +48,21 @@ struct ServeCommand: AsyncParsableCommand {
     @Option(name: .long, help: "The longest line of line protocol in bytes.")
     var maxLine = 65_536
 
+    @Option(name: .long, help: "Seconds that a new connection to the line-protocol port may stay silent.")
+    var helloTimeout = 60
+
+    @Option(name: .long, help: "Seconds that a connection to the line-protocol or wire port may stay silent later on.")
+    var idleTimeout = 600
+
+    @Option(name: .long, help: "Connections to the line-protocol port at once.")
+    var connections = 1_024
+
+    @Option(name: .long, help: "Connections to the line-protocol port at once from one address.")
+    var connectionsPerAddress = 256
+
+    @Option(name: .long, help: "Seconds between runs of retention policies; 0 leaves them to RUN RETENTION.")
+    var retentionInterval = 300
+
     @Option(name: .long, help: "The longest that a query may run in seconds; 0 for no limit.")
     var queryTimeout = 60.0
 
@@ -87,6 +102,17 @@ struct ServeCommand: AsyncParsableCommand {
         configuration.lineProtocol.host = bind
         configuration.lineProtocol.port = line ?? 0
         configuration.lineProtocol.maximumLineLength = maxLine
+        configuration.lineProtocol.firstLineTimeout = .seconds(helloTimeout)
+        configuration.lineProtocol.idleTimeout = .seconds(idleTimeout)
+        configuration.lineProtocol.maximumConnections = connections
+        configuration.lineProtocol.maximumConnectionsPerAddress = connectionsPerAddress
+        configuration.wire.idleTimeout = .seconds(idleTimeout)
+        for (value, option) in [
+            (helloTimeout, "--hello-timeout"), (idleTimeout, "--idle-timeout"), (connections, "--connections"),
+            (connectionsPerAddress, "--connections-per-address"),
+        ] where value < 1 {
+            throw ValidationError("\(option) must be positive.")
+        }
         configuration.wire.isEnabled = wire != nil
         configuration.wire.host = bind
         configuration.wire.port = wire ?? 0
@@ -109,6 +135,8 @@ struct ServeCommand: AsyncParsableCommand {
         options.memoryLimit = try Self.bytes(memory)
         options.seriesLimit = seriesLimit
         options.queryTimeout = queryTimeout == 0 ? nil : queryTimeout
+        options.retentionInterval = retentionInterval == 0 ? nil : retentionInterval
+        guard retentionInterval >= 0 else { throw ValidationError("--retention-interval must not be negative.") }
         options.exports =
             exportDir.map { .below($0) } ?? .nowhere(reason: "the daemon was started without --export-dir")
         guard exportDir != "" else { throw ValidationError("--export-dir must not be empty.") }

@@ -23,7 +23,7 @@ final class LatestRows: Sendable {
     /// The latest rows as of a snapshot.
     func scan(
         _ request: ScanRequest, of snapshot: NamespaceSnapshot, _ context: QueryContext
-    ) throws(MartletError) -> any TableScan {
+    ) throws(MartletError) -> LatestScan {
         let table = try snapshot.definition(request.table)
         var wanted: [Int] = []
         for name in request.fields {
@@ -132,7 +132,7 @@ final class LatestRows: Sendable {
 }
 
 /// Delivers rows that are in memory, one a series.
-final class LatestScan: TableScan {
+final class LatestScan: IdentifiedScan {
     private let catalog: SeriesCatalog
     private let selected: [UInt32]
     /// Rows to deliver, with the number of their series.
@@ -169,6 +169,12 @@ final class LatestScan: TableScan {
     }
 
     var seriesCount: Int { selected.count }
+    /// The namespace's ids of the series, by number.
+    var selectedSeries: [UInt32] { selected }
+    /// The ids of those series that have a row.
+    var deliveredSeries: [UInt32] { rows.map { selected[Int($0.number)] } }
+
+    func seriesID(_ number: UInt32) -> UInt32 { selected[Int(number)] }
 
     func tagCodes(_ key: String) throws(MartletError) -> SeriesTagCodes { try catalog.tagCodes(key, of: selected) }
 

@@ -1,11 +1,17 @@
 import MartletModel
 
+/// A scan whose series are known by the namespace's ids.
+protocol IdentifiedScan: TableScan {
+    /// The namespace's id of a series of the scan.
+    func seriesID(_ number: UInt32) -> UInt32
+}
+
 /// The one way in which stored rows are read: by queries, by the latest-row look-up, by sealing and by merging.
 ///
 /// Row groups are visited series by series in canonical order. Where nothing overlaps, a batch is a block decoded and
 /// handed over; where row groups overlap in time, `SeriesMerger` resolves duplicates and `BatchAssembler` puts the
 /// batch together. Memory: one decoded window per row group that is being read.
-final class MergeScan: TableScan {
+final class MergeScan: IdentifiedScan {
     /// How rows are cut into batches, and which rows.
     struct Shape {
         /// The most rows of a batch.

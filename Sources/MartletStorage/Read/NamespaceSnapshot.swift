@@ -57,7 +57,11 @@ final class NamespaceSnapshot: ReadSnapshot {
         guard request.time == .all else {
             throw MartletError(.invalidArgument, "the latest rows of a range of time need a scan")
         }
-        return try latestRows.scan(request, of: self, context)
+        let rows = try latestRows.scan(request, of: self, context)
+        let tiers = state.catalog.tiers(of: request.table)
+        if tiers.isEmpty { return rows }
+        return try TieredLatest(
+            self, request, rows: rows, tiers: tiers, latestRows: latestRows, context: context)
     }
 
     /// Each series' newest row, read from the row groups of commits after `commit`.

@@ -25,8 +25,16 @@ package struct RetentionRun: Sendable {
 
 /// Carrying out retention policies.
 extension NamespaceStore {
-    /// Rows that one commit of a run moves at most, unless a single bucket has more.
-    private static let rowsPerMove = 1 << 20
+    /// Bytes that a rollup takes while it is made, for each field.
+    private static let bytesPerRollupField = 160
+
+    /// Rows of a table that one commit of a run moves at most, unless a single bucket has more: so many that their rollups
+    /// fit into a quarter of the memory even where each row is alone in its bucket.
+    private func rowsPerMove(_ table: TableDefinition) -> Int {
+        let rows = core.budget.limit / 4 / ((table.fields.count + 1) * Self.bytesPerRollupField)
+        return min(max(rows, 4_096), 1 << 20)
+    }
+
     /// The name of the table that keeps what runs did.
     static let runTable = "_retention_runs"
 
@@ -104,7 +112,7 @@ extension NamespaceStore {
         }
     }
 
-    /// The time of a table's newest row, or where it has none, of its newest rollup.
+    /// The time of a table's newest row, also where only a rollup stands for it.
     private func newestTime(of table: String, _ state: NamespaceState) throws(MartletError) -> Int64? {
         let snapshot = NamespaceSnapshot(state, series: series, core: core)
         let context = QueryContext(memory: core.budget, clock: core.clock)
@@ -114,11 +122,6 @@ extension NamespaceStore {
             let times = batch.times.values.pointer(to: Int64.self)
             for row in 0..<batch.rowCount { newest = max(newest ?? .min, times[row]) }
             withExtendedLifetime(batch) {}
-        }
-        if newest != nil { return newest }
-        for (_, tier) in state.catalog.tiers(of: table) {
-            let reader = try TierReader(snapshot, tier, fields: [], time: .all, series: .all, context: context)
-            while let row = try reader.next() { newest = max(newest ?? .min, row.bucket.time.upperBound) }
         }
         return newest
     }
@@ -130,7 +133,10 @@ extension NamespaceStore {
         var total = TierMove()
         var step = TierStep(
             table: report.table, series: series, range: .empty, source: report.source, target: report.target)
-        guard let source = currentState.catalog[step.name(report.source)] else { return total }
+        guard let source = currentState.catalog[step.name(report.source)],
+            let base = currentState.catalog[report.table]
+        else { return total }
+        let limit = rowsPerMove(base)
         let grid = TierTable(of: report.table, width: report.target ?? report.source ?? 1)
         var next = Int64.min
         while let first = try currentState.firstTime(of: source.id, from: next), first < report.cutoff {
@@ -140,7 +146,7 @@ extension NamespaceStore {
             // Halves the range until it is small enough, but never a bucket.
             while Double(end) - Double(start) > Double(grid.width) {
                 let rows = try currentState.rowCount(of: source.id, in: TimeRange(start, end))
-                if rows <= Self.rowsPerMove { break }
+                if rows <= limit { break }
                 end = max(grid.start(of: start / 2 + end / 2), start + grid.width) - 1
             }
             step.range = TimeRange(start, end)

@@ -138,7 +138,7 @@ struct RollupTable {
 
     /// The numbers here of a scan's series.
     private mutating func numbered(
-        _ scan: MergeScan, _ catalog: SeriesCatalog
+        _ scan: any IdentifiedScan, _ catalog: SeriesCatalog
     ) throws(MartletError) -> [Int] {
         var result: [Int] = []
         let ids = (0..<scan.seriesCount).map { scan.seriesID(UInt32($0)) }
@@ -175,7 +175,8 @@ struct RollupTable {
                 while row < end {
                     let start = tier.start(of: times[row])
                     var next = row + 1
-                    while next < end && times[next] - start < tier.width { next += 1 }
+                    // The distance may need all of 64 bits.
+                    while next < end && UInt64(bitPattern: times[next] &- start) < UInt64(tier.width) { next += 1 }
                     add(batch, row..<next, times, Key(series: numbers[Int(run.series)], start: start))
                     row = next
                 }

@@ -97,7 +97,7 @@ final class TierReader {
         var bucket: RollupBucket
     }
 
-    let scan: MergeScan
+    let scan: any IdentifiedScan
     private let fields: [FieldDefinition]
     /// For each field and part the column's place among the scan's, where the tier has it.
     private let places: [[TierTable.Part: Int]]
@@ -106,9 +106,20 @@ final class TierReader {
     private var row = 0
 
     /// - Parameter fields: the base table's fields that are wanted, in the order in which buckets give them.
-    init(
+    convenience init(
         _ snapshot: NamespaceSnapshot, _ tier: TableDefinition, fields: [FieldDefinition], time: TimeRange,
         series: TagPredicate, context: QueryContext
+    ) throws(MartletError) {
+        try self.init(tier, fields: fields) { (names) throws(MartletError) in
+            try snapshot.rowScan(
+                ScanRequest(table: tier.name, fields: names, time: time, series: series), context: context)
+        }
+    }
+
+    /// - Parameter scan: begins a scan that gives these fields of the tier's table.
+    init(
+        _ tier: TableDefinition, fields: [FieldDefinition],
+        scan: (_ fields: [String]) throws(MartletError) -> any IdentifiedScan
     ) throws(MartletError) {
         var names = [TierTable.rows, TierTable.firstTime, TierTable.lastTime]
         places = fields.map { field in
@@ -120,8 +131,7 @@ final class TierReader {
             return places
         }
         self.fields = fields
-        scan = try snapshot.rowScan(
-            ScanRequest(table: tier.name, fields: names, time: time, series: series), context: context)
+        self.scan = try scan(names)
     }
 
     /// The next rollup, or `nil` at the end.

@@ -60,6 +60,18 @@ import Testing
         #expect(try values("SELECT count(*) FROM (SELECT v FROM cpu)") == [[.int64(2 * (7 * 144 + 1))]])
     }
 
+    @Test func theLatestRowOfADeviceThatFellSilentComesFromItsRollups() throws {
+        try fill("cpu", hosts: ["alive", "dead"], span: 30 * Self.day, step: Self.hour)
+        try fixture.run("DELETE FROM cpu WHERE host = 'dead' AND time > now() - INTERVAL '20 days'")
+        let question = "SELECT host, time, v, n FROM latest(cpu) ORDER BY host"
+        let before = try fixture.rows(question)
+        try fixture.run("CREATE RETENTION POLICY p KEEP '7 days', '1 hour' FOR '15 days', '1 day' FOR '90 days'")
+        try fixture.run("RUN RETENTION")
+        #expect(try values("SELECT count(*) FROM (SELECT v FROM cpu WHERE host = 'dead')") == [[.int64(0)]])
+        #expect(try fixture.rows(question) == before)
+        #expect(try fixture.rows("SELECT host FROM latest(cpu) WHERE host = 'dead'") == ["dead"])
+    }
+
     @Test func whatIsOlderThanTheLastTierIsGone() throws {
         try fill("cpu", hosts: ["a"], span: 40 * Self.day, step: Self.hour)
         try fixture.run("CREATE RETENTION POLICY brief KEEP '7 days', '1 hour' FOR '30 days'", "RUN RETENTION")
@@ -71,6 +83,17 @@ import Testing
         try fill("other", hosts: ["a"], span: 3 * Self.day, step: Self.hour)
         try fixture.run("RUN RETENTION FOR none ON other")
         #expect(try values("SELECT count(*) FROM other") == [[.int64(25)]])
+    }
+
+    @Test func rowsFromBeforeAndAfter1970AreRolledUpAndGoAlike() throws {
+        try fixture.run(
+            "CREATE TABLE old (time TIMESTAMP, host TAG, v DOUBLE)",
+            "INSERT INTO old VALUES ('1677-09-21 00:12:44', 'a', 1), ('1969-12-31 23:59:59', 'a', 2), ('1970-01-01 00:00:01', 'a', 3), "
+                + "('1990-01-01', 'a', 4), ('2024-01-01', 'a', 5)",
+            "CREATE RETENTION POLICY p ON old KEEP '1 day', '1 hour' FOR '36500 days'", "RUN RETENTION")
+        #expect(try fixture.rows("SELECT count(*), sum(v), first(v), last(v) FROM old") == ["4|14.0|2.0|5.0"])
+        try fixture.run("ALTER RETENTION POLICY p KEEP '2 days'", "RUN RETENTION")
+        #expect(try fixture.rows("SELECT count(*), sum(v) FROM old") == ["1|5.0"])
     }
 
     @Test func theMostSpecificPolicyWins() throws {
