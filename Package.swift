@@ -46,11 +46,15 @@ var targets: [Target] = [
     module("MartletQuery", ["MartletModel", "MartletStorage"] + collections),
     module("MartletParquet", ["MartletModel", "MartletCodec", "CLZ4", "CZstd"]),
     // Floor 5
+    module("MartletStream", ["MartletModel", "MartletStorage", "MartletQuery"]),
     module("MartletDetectors", ["MartletModel"]),
     // Floor 7
     module(
         "Martlet",
-        ["MartletModel", "MartletCodec", "MartletStorage", "MartletQuery", "MartletParquet", "MartletDetectors"]),
+        [
+            "MartletModel", "MartletCodec", "MartletStorage", "MartletQuery", "MartletParquet", "MartletStream",
+            "MartletDetectors",
+        ]),
 
     .executableTarget(
         name: "MartletCodecBench", dependencies: ["MartletModel", "MartletCodec"], path: "Benchmarks/Codec",

@@ -2,6 +2,7 @@
 @_exported import MartletModel
 @_exported import MartletQuery
 import MartletStorage
+import MartletStream
 
 /// A Martlet database: a directory of namespaces, open in this process.
 ///
@@ -45,6 +46,8 @@ public final class Database: Sendable {
         public var queryMemoryLimit: Int?
         /// The functions that SQL knows; add your own with `register`, and your own detectors with `registerDetectors`.
         public var functions = FunctionRegistry.builtInWithDetectors
+        /// The detectors that CREATE DETECTOR knows; `registerDetectors` makes your own known to SELECT as well.
+        public var detectors = DetectorRegistry.builtIn
         /// Where destinations of exports may lead, by their scheme; add an object store with `register`.
         public var sinks = SegmentSinkRegistry.builtIn
         /// Where EXPORT may write: anywhere that this process can. A server's clients name paths of its machine.
@@ -62,11 +65,15 @@ public final class Database: Sendable {
     public let path: String
     package let engine: StorageEngine
     package let queries: QueryEngine
+    private let directory: StreamingDirectory
+    /// The namespaces, with the streams that stand in them.
+    package var namespaceDirectory: any NamespaceDirectory { directory }
 
-    private init(path: String, engine: StorageEngine, queries: QueryEngine) {
+    private init(path: String, engine: StorageEngine, queries: QueryEngine, directory: StreamingDirectory) {
         self.path = path
         self.engine = engine
         self.queries = queries
+        self.directory = directory
     }
 
     /// Opens the directory at `path`, making it where it does not exist. Time and memory are bounded by the manifests
@@ -93,8 +100,12 @@ public final class Database: Sendable {
         limits.exporter = DatabaseExporter(
             sinks: options.sinks, fileSystem: options.fileSystem, policy: options.exports)
         limits.memoryLimit = options.queryMemoryLimit ?? options.memoryLimit / 2
-        return Database(
-            path: path, engine: engine, queries: QueryEngine(directory: engine, options: limits, memory: engine.memory))
+        let directory = StreamingDirectory(
+            engine, factory: BuiltInStreams(detectors: options.detectors), isReadOnly: options.readOnly)
+        limits.streams = directory
+        let queries = QueryEngine(directory: directory, options: limits, memory: engine.memory)
+        directory.attach(queries)
+        return Database(path: path, engine: engine, queries: queries, directory: directory)
     }
 
     /// The namespaces, sorted by name; `default` always exists.
@@ -104,7 +115,7 @@ public final class Database: Sendable {
     ///
     /// - Throws: `.notFound` when there is none of that name.
     public func namespace(_ name: String = "default") throws(MartletError) -> Namespace {
-        Namespace(name: name, database: self, engine: try engine.namespace(name))
+        Namespace(name: name, database: self, engine: try directory.namespace(name))
     }
 
     /// Makes a namespace: a directory of its own.
@@ -112,13 +123,24 @@ public final class Database: Sendable {
     /// - Throws: `.alreadyExists`, or `.invalidArgument` for a name that is not 1 to 64 letters, digits, `_` or `-`.
     @discardableResult
     public func createNamespace(_ name: String) throws(MartletError) -> Namespace {
-        try engine.createNamespace(name)
+        try directory.createNamespace(name)
         return try namespace(name)
     }
 
     /// Removes a namespace and everything in it. Running queries on it end with an error.
-    public func dropNamespace(_ name: String) throws(MartletError) { try engine.dropNamespace(name) }
+    public func dropNamespace(_ name: String) throws(MartletError) { try directory.dropNamespace(name) }
 
     /// Waits for running commits, makes everything durable and gives the directory up. Further calls throw `.closed`.
-    public func close() throws(MartletError) { try engine.close() }
+    public func close() throws(MartletError) {
+        directory.stop()
+        try engine.close()
+    }
+
+    /// Sets the continuous queries, detectors and alerts of all namespaces to work. Those of a namespace work from its
+    /// first use on; a program that is to watch namespaces that nobody uses calls this once after opening.
+    ///
+    /// - Throws: what opening a namespace throws.
+    public func startStreams() throws(MartletError) {
+        for name in namespaces { _ = try directory.namespace(name) }
+    }
 }

@@ -17,6 +17,8 @@ final class MemoryEngine: NamespaceEngine {
     }
 
     struct Snapshot: ReadSnapshot {
+        var commit: UInt64 { 0 }
+        func timesChanged(of table: String, after commit: UInt64) throws(MartletError) -> TimeRange { .empty }
         var schemas: [String: TableSchema]
         var tables: [TableSchema] { schemas.values.sorted { $0.name < $1.name } }
         func schema(of table: String) -> TableSchema? { schemas[table] }

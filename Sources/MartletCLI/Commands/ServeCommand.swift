@@ -175,11 +175,12 @@ struct ServeCommand: AsyncParsableCommand {
         let database: Database
         do throws(MartletError) {
             database = try Database.open(at: data, options: try databaseOptions())
+            try database.startStreams()
         } catch {
             throw CommandFailure(error, status: .cannotConnect)
         }
         let backend = EngineBackend(
-            directory: database.engine, queries: database.queries, memory: database.engine.memory,
+            directory: database.namespaceDirectory, queries: database.queries, memory: database.engine.memory,
             acknowledgesDurably: durability == "commit", storage: database.engine)
         let service = try MartletService(backend: backend, configuration: try configuration(), logger: logger)
         logger.info(

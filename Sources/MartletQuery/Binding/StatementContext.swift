@@ -12,6 +12,8 @@ final class StatementContext {
     let query: QueryContext
     /// What EXPORT writes with.
     let exporter: (any Exporter)?
+    /// What carries out statements on streams.
+    let streams: (any StreamHost)?
     /// What a person should know beside the rows; complete when the result has been drained.
     var notices: [String] = []
     /// Whether operators measure themselves.
@@ -20,7 +22,7 @@ final class StatementContext {
 
     init(
         source: SourceText, options: QueryOptions, parameters: [FieldValue?], directory: any NamespaceDirectory,
-        namespace: any NamespaceEngine, query: QueryContext
+        namespace: any NamespaceEngine, query: QueryContext, now: Timestamp? = nil
     ) {
         self.source = source
         self.functions = options.functions
@@ -29,7 +31,8 @@ final class StatementContext {
         self.namespace = namespace
         self.query = query
         exporter = options.exporter
-        evaluators = EvaluatorContext(source: source, evaluation: EvaluationContext(now: namespace.clock.now()))
+        streams = options.streams
+        evaluators = EvaluatorContext(source: source, evaluation: EvaluationContext(now: now ?? namespace.clock.now()))
     }
 
     /// Adds a notice, once.

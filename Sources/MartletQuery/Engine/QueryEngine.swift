@@ -3,8 +3,8 @@ import MartletStorage
 
 /// Runs SQL over namespaces.
 public final class QueryEngine: Sendable {
-    private let directory: any NamespaceDirectory
-    private let memory: MemoryBudget?
+    let directory: any NamespaceDirectory
+    let memory: MemoryBudget?
     /// The limits that hold unless a call says otherwise.
     public let options: QueryOptions
 

@@ -13,6 +13,8 @@ public struct QueryOptions: Sendable {
     public var functions: FunctionRegistry
     /// What EXPORT writes with; without one it gives rows to clients only.
     package var exporter: (any Exporter)?
+    /// What carries out statements on continuous queries, detectors and alerts.
+    package var streams: (any StreamHost)?
 
     /// The default limits: no time limit, 256 MiB, any number of rows, the built-in functions.
     public init(

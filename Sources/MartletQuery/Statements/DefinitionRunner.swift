@@ -44,7 +44,7 @@ struct DefinitionRunner {
             return try done("DROP NAMESPACE", name.text)
         case .compact:
             return try compacted(try engine.compact())
-        case .query, .insert, .delete, .show, .explain, .export, .retention:
+        case .query, .insert, .delete, .show, .explain, .export, .retention, .stream:
             preconditionFailure("a statement that is not a definition")
         }
     }

@@ -16,6 +16,7 @@ struct StatementRunner {
             return try InsertRunner(context).run(table, columns: columns, source: source)
         case .delete(let table, let filter): return try DeleteRunner(context).run(table, filter: filter)
         case .retention(let retention): return try RetentionRunner(context).run(retention)
+        case .stream(let stream): return try StreamRunner(context).run(stream)
         case .export(let export): return try ExportRunner(context).run(export)
         default: return try DefinitionRunner(context).run(statement)
         }

@@ -37,9 +37,11 @@ struct ExportSyntax: Sendable {
 
 extension StatementSyntax {
     /// Whether the limits of time and rows, which keep questions short, hold for the statement. An export takes as
-    /// long as its rows need; it can be cancelled.
+    /// long as its rows need, a subscription as long as the client wants; both can be cancelled.
     var isTimed: Bool {
-        if case .export = self { return false }
-        return true
+        switch self {
+        case .export, .stream(.subscribe): false
+        default: true
+        }
     }
 }

@@ -190,7 +190,9 @@ extension Parser {
 
     /// Words that are free as names yet start something after a select item or a relation.
     private func isClauseStart(_ token: Token) -> Bool {
-        token.kind == .word && (token.keyword == .fill && ahead(1).sign == .leftParenthesis)
+        guard token.kind == .word else { return false }
+        if stopsAtStreamClauses, Self.streamClauses.contains(text(token).uppercased()) { return true }
+        return token.keyword == .fill && ahead(1).sign == .leftParenthesis
     }
 
     private mutating func parseClauses(_ select: inout SelectSyntax) throws(MartletError) {

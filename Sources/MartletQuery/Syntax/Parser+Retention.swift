@@ -68,7 +68,7 @@ extension Parser {
         return .init(text: text, offset: offset)
     }
 
-    private mutating func parseTagPairs() throws(MartletError) -> [(key: Name, value: String)] {
+    mutating func parseTagPairs() throws(MartletError) -> [(key: Name, value: String)] {
         var pairs: [(key: Name, value: String)] = []
         repeat {
             let key = try parseName("a tag's name")

@@ -32,6 +32,9 @@ extension Parser {
             if at(.leftParenthesis) { return .query(try parseQuery()) }
             if atWord("EXPORT") { return try parseExport() }
             if atWord("RUN") { return try parseRunRetention() }
+            if atWord("SUBSCRIBE") { return try parseSubscribe() }
+            if atWord("TRAIN") { return try parseTrain() }
+            if atWord("ACKNOWLEDGE") { return try parseAcknowledge() }
             throw unexpected("a statement", hint: suggestion(for: token))
         }
     }
@@ -39,14 +42,14 @@ extension Parser {
     private func suggestion(for token: Token) -> String? {
         let starts = [
             "SELECT", "INSERT", "DELETE", "CREATE", "DROP", "ALTER", "SHOW", "EXPLAIN", "WITH", "COMPACT", "EXPORT",
-            "RUN",
+            "RUN", "SUBSCRIBE", "TRAIN", "ACKNOWLEDGE",
         ]
         if token.kind == .word, let near = Spelling.nearest(to: text(token), in: starts) {
             return "did you mean \(near)?"
         }
         return
             "a statement starts with SELECT, WITH, VALUES, INSERT, DELETE, CREATE, DROP, ALTER, SHOW, COMPACT, EXPORT, "
-            + "RUN or EXPLAIN"
+            + "RUN, SUBSCRIBE, TRAIN, ACKNOWLEDGE or EXPLAIN"
     }
 
     private mutating func takeIfNotExists() throws(MartletError) -> Bool {
@@ -97,18 +100,20 @@ extension Parser {
         }
         var replaces = false
         if take(.or) {
-            guard takeWord("REPLACE"), atWord("RETENTION") else {
-                throw unexpected("REPLACE RETENTION POLICY after OR")
+            guard takeWord("REPLACE"), atWord("RETENTION") || atStreamKind() != nil else {
+                throw unexpected("REPLACE and RETENTION POLICY, CONTINUOUS QUERY, DETECTOR or ALERT after OR")
             }
             replaces = true
         }
+        if atStreamKind() != nil { return try parseCreateStream(replaces: replaces) }
         if atWord("RETENTION") {
             try expectRetentionPolicy()
             return .retention(.create(try parseRetentionPolicy(), replaces: replaces))
         }
         guard take(.table) else {
             throw unexpected(
-                "TABLE, NAMESPACE or RETENTION POLICY", hint: "there are no views, indexes or schemas")
+                "TABLE, NAMESPACE, RETENTION POLICY, CONTINUOUS QUERY, DETECTOR or ALERT",
+                hint: "there are no views, indexes or schemas")
         }
         let ifNotExists = try takeIfNotExists()
         let table = try parseTableName()
@@ -163,7 +168,10 @@ extension Parser {
             let ifExists = try takeIfExists()
             return .retention(.drop(try parseName("a policy's name"), ifExists: ifExists))
         }
-        guard take(.table) else { throw unexpected("TABLE, NAMESPACE or RETENTION POLICY") }
+        if atStreamKind() != nil { return try parseDropStream() }
+        guard take(.table) else {
+            throw unexpected("TABLE, NAMESPACE, RETENTION POLICY, CONTINUOUS QUERY, DETECTOR or ALERT")
+        }
         let ifExists = try takeIfExists()
         return .dropTable(try parseTableName(), ifExists: ifExists)
     }
@@ -174,6 +182,7 @@ extension Parser {
             try expectRetentionPolicy()
             return .retention(.alter(try parseRetentionPolicy()))
         }
+        if atStreamKind() != nil { return try parseAlterStream() }
         try expect(.table)
         let table = try parseTableName()
         if take(.add) {
@@ -209,6 +218,7 @@ extension Parser {
             guard takeWord("POLICIES") else { throw unexpected("POLICIES after RETENTION") }
             return .retention(.show)
         }
+        if let streams = try parseShowStreams() { return streams }
         let show: StatementSyntax.Show
         let token = peek
         switch token.keyword {
@@ -246,8 +256,8 @@ extension Parser {
             show = .tagValues(table, tag: tag, filter: take(.where) ? try parseExpression() : nil)
         default:
             throw unexpected(
-                "TABLES, COLUMNS, SERIES, TAGS, TAG VALUES, SEGMENTS, NAMESPACES, FUNCTIONS or RETENTION POLICIES "
-                    + "after SHOW")
+                "TABLES, COLUMNS, SERIES, TAGS, TAG VALUES, SEGMENTS, NAMESPACES, FUNCTIONS, RETENTION POLICIES, "
+                    + "CONTINUOUS QUERIES, DETECTORS, ALERTS, ANOMALIES or MODELS after SHOW")
         }
         return .show(show, limit: take(.limit) ? try parseExpression() : nil)
     }

@@ -20,6 +20,8 @@ struct Parser {
     var anonymousParameters = 0
     /// The number of parameters that the statement names.
     var parameterCount = 0
+    /// Whether the words that follow a standing query end a relation instead of naming it.
+    var stopsAtStreamClauses = false
 
     /// Cuts `source` into tokens.
     init(_ source: SourceText) throws(MartletError) {

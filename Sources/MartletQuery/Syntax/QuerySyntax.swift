@@ -145,5 +145,6 @@ indirect enum StatementSyntax: Sendable {
     case compact
     case export(ExportSyntax)
     case retention(RetentionSyntax)
+    case stream(StreamStatement)
     case explain(StatementSyntax, analyze: Bool)
 }

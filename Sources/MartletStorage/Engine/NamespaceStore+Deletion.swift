@@ -7,7 +7,7 @@ extension NamespaceStore {
     func delete(
         from name: String, time: TimeRange, series predicate: TagPredicate
     ) throws(MartletError) -> Int {
-        try change(
+        let count = try change(
             reading: { (state) throws(MartletError) in
                 try erasures(from: name, time: time, series: predicate, in: state)
             },
@@ -27,6 +27,8 @@ extension NamespaceStore {
                     })
                 return found.reduce(0) { $0 + $1.rowCount }
             })
+        if count > 0 { tell(.erasure(table: name, time: time)) }
+        return count
     }
 
     /// What a deletion concerns in one table.

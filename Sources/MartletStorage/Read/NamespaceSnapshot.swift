@@ -43,6 +43,26 @@ final class NamespaceSnapshot: ReadSnapshot {
         return found
     }
 
+    var commit: UInt64 { state.commit }
+
+    func timesChanged(of table: String, after commit: UInt64) throws(MartletError) -> TimeRange {
+        guard let definition = state.catalog[table] else { return .empty }
+        var range = TimeRange.empty
+        for segment in state.sealed where segment.info.lastCommit > commit {
+            for part in try segment.footer().tables where part.definition.id == definition.id {
+                range = range.union(part.time)
+            }
+        }
+        for segment in state.hot {
+            // Commits ascend: what is new stands at the end.
+            for layer in segment.layers.reversed() {
+                if layer.header.lastCommit <= commit { break }
+                for group in layer.groups where group.table == definition.id { range = range.union(group.time) }
+            }
+        }
+        return range
+    }
+
     func rollupWidths(of table: String) -> [Int64] { state.catalog.tiers(of: table).map(\.tier.width) }
 
     /// A scan of the rows alone, without what rollups stand for.

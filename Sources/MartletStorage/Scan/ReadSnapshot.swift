@@ -70,6 +70,11 @@ package protocol ReadSnapshot: Sendable {
     var segments: [SegmentDescription] { get }
     /// The widths in nanoseconds of the rollups that may stand for rows of a table, ascending.
     func rollupWidths(of table: String) -> [Int64]
+    /// The number of the last commit that is part of the snapshot.
+    var commit: UInt64 { get }
+    /// A range that holds the times of all rows of a table which came with commits after `commit`; empty where none did.
+    /// It may be wider: a segment that was merged from older and newer rows counts as a whole. O(segments + layers).
+    func timesChanged(of table: String, after commit: UInt64) throws(MartletError) -> TimeRange
 }
 
 extension ReadSnapshot {
@@ -111,6 +116,14 @@ package struct AppendOutcome: Sendable {
     }
 }
 
+/// What happened to a namespace, for whoever follows it.
+package enum NamespaceChange: Sendable {
+    /// Rows were committed.
+    case rows
+    /// A statement erased rows of a table; retention, which moves rows on, is not meant.
+    case erasure(table: String, time: TimeRange)
+}
+
 /// What the SQL layer and the facade do to a namespace. Thread-safe.
 package protocol NamespaceEngine: AnyObject, Sendable {
     /// The namespace's name.
@@ -138,6 +151,9 @@ package protocol NamespaceEngine: AnyObject, Sendable {
     func dropField(_ field: String, from table: String) throws(MartletError)
     /// Seals the hot segment and merges until nothing is left to merge; the bytes of deleted rows are gone after it.
     @discardableResult func compact() throws(MartletError) -> CompactionReport
+    /// Has `observer` called after each commit of rows and each deletion, on the committing thread: it must return at
+    /// once. One observer at a time; `nil` takes it away.
+    func observe(_ observer: (@Sendable (NamespaceChange) -> Void)?)
     /// Makes a retention policy, or replaces the one of its name.
     func setRetentionPolicy(_ policy: RetentionPolicy) throws(MartletError)
     /// Removes a retention policy; what it did stays done.
@@ -149,6 +165,9 @@ package protocol NamespaceEngine: AnyObject, Sendable {
 }
 
 extension NamespaceEngine {
+    /// Nothing: a namespace that is read only sees no commits of its own.
+    package func observe(_ observer: (@Sendable (NamespaceChange) -> Void)?) {}
+
     package func setRetentionPolicy(_ policy: RetentionPolicy) throws(MartletError) { throw Self.readOnly }
 
     package func dropRetentionPolicy(_ name: String) throws(MartletError) { throw Self.readOnly }

@@ -1,5 +1,3 @@
-import MartletModel
-
 /// One row to append, for programs that measure a value now and then. A program with many rows at hand builds a
 /// `RecordBatch`, which costs no dictionary a row.
 public struct Row: Sendable {
@@ -37,7 +35,7 @@ extension FieldValue: ExpressibleByFloatLiteral, ExpressibleByIntegerLiteral, Ex
 }
 
 /// Turns rows into one batch per table, in the order of their first row.
-struct RowCollector {
+package struct RowCollector {
     private struct Field {
         var name: String
         var type: ColumnType
@@ -71,14 +69,14 @@ struct RowCollector {
     private var tables: [Table] = []
 
     /// The batches, and for each of their rows the index of the `Row` it came from.
-    struct Result {
-        var batches: [TableBatch]
-        var sources: [[Int]]
+    package struct Result {
+        package var batches: [TableBatch]
+        package var sources: [[Int]]
     }
 
     /// - Throws: `.invalidArgument` for bad tags or a row without fields, `.typeConflict` where two rows of the append
     ///   disagree about a field's type. Nothing is appended then.
-    static func collect(_ rows: [Row], now: Timestamp) throws(MartletError) -> Result {
+    package static func collect(_ rows: [Row], now: Timestamp) throws(MartletError) -> Result {
         var collector = RowCollector()
         for (index, row) in rows.enumerated() { try collector.add(row, index: index, now: now) }
         var batches: [TableBatch] = []

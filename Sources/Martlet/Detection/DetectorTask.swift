@@ -1,0 +1,290 @@
+import MartletDetectors
+import MartletModel
+import MartletQuery
+import MartletStorage
+import MartletStream
+
+/// Judges the rows of a table by a detector for each series, and writes what is anomalous into `_anomalies` and
+/// `_anomaly_events`.
+///
+/// Rows of one series are judged in order of time, each once: the series' cursor stands at the last one that was. What
+/// a commit brings is found by its range of time and read from storage. The learnt states are written down from time to
+/// time together with the position that they belong to; after a crash the rows since are judged again and give the same
+/// rows with the same keys.
+final class DetectorTask: StreamTask {
+    /// Rows that a step wants to judge: a slice of time is made longer or shorter until it has about so many.
+    private static let rowsPerStep = 40_000
+    /// The most rows of one step, beyond which the slice is cut instead.
+    private static let mostRows = 1_000_000
+    private static let firstSlice: Int64 = 60_000_000_000
+    /// Nanoseconds of stored rows that a new detector learns from before it speaks.
+    private static let learningSpan: Int64 = 14 * 86_400_000_000_000
+    /// Rows for each series after which states are written down, and nanoseconds.
+    private static let rowsPerCheckpoint = 2_000
+    private static let checkpointInterval: Int64 = 3_600_000_000_000
+    private static let statePart = "detector"
+
+    let definition: DetectorDefinition
+    private let host: StreamContext
+    private let registry: DetectorRegistry
+    private let reader: DetectorReader
+    private let clock: any Clock
+    private(set) var figures = StreamFigures()
+    private var series: [SeriesState] = []
+    private var places: [[UInt8]: Int] = [:]
+
+    private var seenCommit: UInt64 = 0
+    private var pending = TimeRanges()
+    private var newest = Int64.min
+    /// Rows before `reads` are not read, and those before `speaks` are learnt from in silence.
+    private var start: (reads: Int64, speaks: Int64) = (.min, .min)
+    private var baseline: TimeRange?
+    private var modelVersion: Int64 = 1
+    private var slice = DetectorTask.firstSlice
+    private var rowsSinceCheckpoint = 0
+    private var lastCheckpoint: Int64?
+
+    init(
+        _ definition: DetectorDefinition, _ host: StreamContext, registry: DetectorRegistry
+    ) throws(MartletError) {
+        self.definition = definition
+        self.host = host
+        self.registry = registry
+        clock = host.namespace.clock
+        baseline = definition.baseline
+        reader = try DetectorReader(definition, host)
+        _ = try registry.scorer(definition.method, definition.parameters, dimensions: definition.values.count)
+        if try !restore() {
+            let stored = try host.namespace.snapshot().timesChanged(of: definition.table, after: 0)
+            if !stored.isEmpty { start = firstLook(at: stored) }
+        }
+    }
+
+    var outputColumns: [ColumnDescription] { AnomalyRows.columns }
+
+    // MARK: Working
+
+    func step(_ moment: StreamMoment) throws(MartletError) -> StreamStep {
+        let changed = try moment.snapshot.timesChanged(of: definition.table, after: seenCommit)
+        if !changed.isEmpty {
+            newest = max(newest, changed.upperBound)
+            pending.add(TimeRange(max(changed.lowerBound, start.reads), changed.upperBound))
+        }
+        seenCommit = moment.snapshot.commit
+        figures.lag = pending.ranges.first.map { max(0, newest - $0.lowerBound) } ?? 0
+        guard let first = pending.ranges.first else { return StreamStep() }
+        var upper = first.upperBound
+        if definition.lateness > 0 {
+            // Rows wait until later ones, or the clock, say that those before them are there.
+            let (ripe, overflow) = max(newest, moment.now).subtractingReportingOverflow(definition.lateness)
+            if overflow || ripe < first.lowerBound { return StreamStep(due: first.lowerBound + definition.lateness) }
+            upper = min(upper, ripe)
+        }
+        let (end, overflow) = first.lowerBound.addingReportingOverflow(slice - 1)
+        try judge(TimeRange(first.lowerBound, overflow ? upper : min(upper, end)), now: moment.now)
+        let rest = pending.ranges.first
+        return StreamStep(hasMore: rest.map { $0.lowerBound <= upper } ?? false, due: rest.map { _ in moment.now })
+    }
+
+    /// From where a new detector reads, and from where it speaks: by default it learns from what is stored, and speaks
+    /// of what comes.
+    private func firstLook(at stored: TimeRange) -> (reads: Int64, speaks: Int64) {
+        func before(_ time: Int64) -> Int64 {
+            let (start, overflow) = time.subtractingReportingOverflow(Self.learningSpan)
+            return baseline?.lowerBound ?? (overflow ? .min : start)
+        }
+        switch definition.start {
+        case .everything: return (.min, .min)
+        case .from(let time): return (before(time), time)
+        case .now: return (before(stored.upperBound), stored.upperBound == .max ? .max : stored.upperBound + 1)
+        }
+    }
+
+    private func judge(_ range: TimeRange, now: Int64) throws(MartletError) {
+        let begun = clock.monotonicNanoseconds()
+        guard let read = try reader.rows(of: range, limit: Self.mostRows) else {
+            slice = max(1, slice / 8)
+            return
+        }
+        var output = AnomalyRows(definition, modelVersion: modelVersion)
+        for group in read.groups { try judge(group, range, into: &output) }
+        pending.remove(range)
+        figures.rowsIn += read.rowCount
+        figures.rowsOut += output.anomalyCount
+        rowsSinceCheckpoint += read.rowCount
+        figures.series = series.count
+        var rows = output.rows
+        if isCheckpointDue(now) {
+            rows += try checkpointRows()
+            lastCheckpoint = now
+        }
+        try host.commit(rows)
+        if host.hasSubscribers, let batch = try output.batch() { host.publish(batch) }
+        figures.nanoseconds += clock.monotonicNanoseconds() - begun
+        let whole = range.upperBound &- range.lowerBound &+ 1
+        if read.rowCount < Self.rowsPerStep / 4, whole >= slice {
+            slice = slice.multipliedReportingOverflow(by: 4).overflow ? slice : slice * 4
+        } else if read.rowCount > Self.rowsPerStep * 4 {
+            slice = max(1, slice / 2)
+        }
+    }
+
+    private func judge(
+        _ group: DetectorReader.Group, _ range: TimeRange, into output: inout AnomalyRows
+    ) throws(MartletError) {
+        let state: SeriesState
+        if let place = places[group.key] {
+            state = series[place]
+        } else {
+            state = SeriesState(
+                tags: group.tags,
+                scorer: try registry.scorer(
+                    definition.method, definition.parameters, dimensions: definition.values.count))
+            places[group.key] = series.count
+            series.append(state)
+        }
+        try group.forEachRow { (time, row) throws(MartletError) in
+            if time <= state.cursor { return }
+            state.cursor = time
+            state.isChanged = true
+            state.rowCount += 1
+            if state.firstTime == nil { state.firstTime = time }
+            if let baseline, !state.isTrained {
+                if time < baseline.lowerBound { return }
+                if time <= baseline.upperBound {
+                    state.learning.append(time, row)
+                    return
+                }
+                try train(state)
+            }
+            guard let verdict = try state.scorer.score(time, row) else { return }
+            output.add(time, row, verdict, state, speaks: time >= start.speaks)
+        }
+    }
+
+    private func train(_ state: SeriesState) throws(MartletError) {
+        state.isTrained = true
+        let rows = state.learning
+        state.learning = Baseline(dimensions: definition.values.count)
+        if rows.count == 0 { return }
+        do throws(MartletError) { try state.scorer.train(rows) } catch {
+            // A series without a usable baseline learns as it goes on.
+            figures.remark = "\(state.name): \(error.message)"
+        }
+    }
+
+    // MARK: State
+
+    private func isCheckpointDue(_ now: Int64) -> Bool {
+        // Rows that are still collected for a baseline are in no state: they are read again.
+        if series.contains(where: { $0.learning.count > 0 }) { return false }
+        guard let last = lastCheckpoint else { return pending.isEmpty }
+        return rowsSinceCheckpoint >= Self.rowsPerCheckpoint * max(series.count, 1)
+            || (rowsSinceCheckpoint > 0 && now - last >= Self.checkpointInterval)
+    }
+
+    func checkpoint() throws(MartletError) {
+        if series.contains(where: { $0.learning.count > 0 }) { return }
+        try host.commit(try checkpointRows())
+    }
+
+    private func checkpointRows() throws(MartletError) -> [Row] {
+        rowsSinceCheckpoint = 0
+        var bytes = 0
+        var rows: [Row] = []
+        for state in series {
+            bytes += state.scorer.stateBytes
+            if !state.isChanged { continue }
+            state.isChanged = false
+            rows.append(host.stateRow(state.name.isEmpty ? "series" : "series " + state.name, state.encoded))
+        }
+        figures.stateBytes = bytes
+        rows.append(positionRow)
+        return rows
+    }
+
+    /// From where a new detector speaks is known when it is made, and not from what is stored later.
+    var initialRows: [Row] { [positionRow] }
+
+    private var positionRow: Row {
+        let position = [
+            "1", "\(seenCommit)", pending.text, "\(newest)", "\(start.reads)", "\(start.speaks)",
+            "\(modelVersion)", baseline.map { "\($0.lowerBound):\($0.upperBound)" } ?? "",
+        ]
+        return host.stateRow(Self.statePart, position.joined(separator: ";"))
+    }
+
+    /// - Returns: whether there was a state.
+    private func restore() throws(MartletError) -> Bool {
+        let stored = try host.storedState()
+        guard let position = stored[Self.statePart] else { return false }
+        let parts = position.split(separator: ";", omittingEmptySubsequences: false).map(String.init)
+        guard parts.count == 8, parts[0] == "1", let commit = UInt64(parts[1]), let ranges = TimeRanges(text: parts[2]),
+            let newest = Int64(parts[3]), let reads = Int64(parts[4]), let speaks = Int64(parts[5]),
+            let version = Int64(parts[6]), let baseline = TimeRanges(text: parts[7])
+        else { throw SeriesState.corrupt(definition.name) }
+        seenCommit = commit
+        pending = ranges
+        self.newest = newest
+        start = (reads, speaks)
+        modelVersion = version
+        self.baseline = baseline.ranges.first
+        for (part, text) in stored.sorted(by: { $0.key < $1.key }) where part != Self.statePart {
+            let state = try SeriesState(decoding: text, of: definition.name, registry: registry)
+            places[DetectorReader.key(state.tags)] = series.count
+            series.append(state)
+        }
+        return true
+    }
+
+    // MARK: Statements
+
+    func run(_ statement: StreamStatement) throws(MartletError) -> StreamAnswer? {
+        switch statement {
+        case .train(_, let range):
+            series = []
+            places = [:]
+            baseline = range ?? definition.baseline
+            modelVersion += 1
+            let speaks = newest == .min ? Int64.min : newest &+ 1
+            let (reads, overflow) = newest.subtractingReportingOverflow(Self.learningSpan)
+            start = (baseline?.lowerBound ?? (overflow ? .min : reads), speaks)
+            pending = TimeRanges()
+            seenCommit = 0
+            rowsSinceCheckpoint = 0
+            lastCheckpoint = nil
+            try host.eraseState()
+            try host.commit(initialRows)
+            return StreamAnswer(
+                columns: [
+                    ColumnDescription("statement", .string), ColumnDescription("name", .string),
+                    ColumnDescription("model_version", .int64),
+                ], rows: [[.string("TRAIN DETECTOR"), .string(definition.name), .int64(modelVersion)]])
+        case .show(.models, _): return models()
+        case .show(.anomalies, _): return try AnomalyEvents(definition, host).list()
+        case .acknowledge(_, let tags, let start, let who, let note):
+            return try AnomalyEvents(definition, host).acknowledge(tags, start, by: who, note)
+        default: return nil
+        }
+    }
+
+    private func models() -> StreamAnswer {
+        let columns = [
+            ColumnDescription("detector", .string), ColumnDescription("series", .string),
+            ColumnDescription("method", .string), ColumnDescription("version", .int64),
+            ColumnDescription("rows", .int64), ColumnDescription("trained_from", .timestamp),
+            ColumnDescription("trained_to", .timestamp), ColumnDescription("bytes", .int64),
+            ColumnDescription("remarks", .string),
+        ]
+        let rows = series.sorted { $0.name < $1.name }.map { state -> [FieldValue?] in
+            [
+                .string(definition.name), .string(state.name), .string(definition.method), .int64(modelVersion),
+                .int64(state.rowCount), state.firstTime.map { .timestamp(Timestamp(nanoseconds: $0)) },
+                state.firstTime == nil ? nil : .timestamp(Timestamp(nanoseconds: state.cursor)),
+                .int64(Int64(state.scorer.stateBytes)),
+                .string(state.scorer.detector.remarks.joined(separator: "; ")),
+            ]
+        }
+        return StreamAnswer(columns: columns, rows: rows)
+    }
+}

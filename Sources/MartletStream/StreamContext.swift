@@ -1,0 +1,79 @@
+import MartletModel
+import MartletQuery
+import MartletStorage
+
+/// What a task works with: its namespace, queries on it, its stored state, its subscribers.
+package final class StreamContext: Sendable {
+    /// The table that keeps the state of streams, a row for each part of each stream.
+    package static let stateTable = "_stream_state"
+
+    /// The stream's name.
+    package let name: String
+    package let namespace: any NamespaceEngine
+    package let queries: QueryEngine
+    /// Unchanged by commits before it: rows of these were there when the stream was created.
+    package let createdAtCommit: UInt64
+    /// When the stream was created, in nanoseconds since 1970.
+    package let createdAt: Int64
+    /// Whether state of that name is of a stream that this one takes the place of.
+    private let isNew: Bool
+    private let subscriptions: SubscriptionHub
+
+    init(
+        name: String, namespace: any NamespaceEngine, queries: QueryEngine, createdAtCommit: UInt64, createdAt: Int64,
+        isNew: Bool, subscriptions: SubscriptionHub
+    ) {
+        self.name = name
+        self.namespace = namespace
+        self.queries = queries
+        self.createdAtCommit = createdAtCommit
+        self.createdAt = createdAt
+        self.isNew = isNew
+        self.subscriptions = subscriptions
+    }
+
+    /// Appends rows and batches in one commit: all of them exist afterwards, or none.
+    ///
+    /// - Throws: what storage throws, and the reason where a single row is refused.
+    package func commit(_ rows: [Row], _ batches: [TableBatch] = []) throws(MartletError) {
+        let collected = try RowCollector.collect(rows, now: namespace.clock.now()).batches
+        if collected.isEmpty && batches.isEmpty { return }
+        let outcome = try namespace.append(batches + collected)
+        if let refused = outcome.rejected.first {
+            throw MartletError(
+                refused.error.code, "\(outcome.rejected.count) rows of '\(name)' were refused: \(refused.error.message)",
+                at: refused.error.location, hint: refused.error.hint)
+        }
+    }
+
+    /// A row that keeps a part of the stream's state.
+    package func stateRow(_ part: String, _ state: String) -> Row {
+        Row(
+            Self.stateTable, tags: ["stream": name, "part": part], fields: ["state": .string(state)],
+            time: Timestamp(nanoseconds: 0))
+    }
+
+    /// The parts of the stream's stored state.
+    package func storedState() throws(MartletError) -> [String: String] {
+        guard !isNew, try namespace.snapshot().schema(of: Self.stateTable) != nil else { return [:] }
+        let query = try StandingQuery("SELECT part, state FROM \(Self.stateTable) WHERE stream = $1")
+        let result = try queries.run(query, in: namespace, parameters: [.string(name)])
+        var state: [String: String] = [:]
+        for row in try result.rows() {
+            if case .string(let part)? = row[0], case .string(let text)? = row[1] { state[part] = text }
+        }
+        return state
+    }
+
+    /// Forgets the stream's stored state.
+    package func eraseState() throws(MartletError) {
+        guard try namespace.snapshot().schema(of: Self.stateTable) != nil else { return }
+        _ = try namespace.delete(from: Self.stateTable, time: .all, series: .equals("stream", name))
+    }
+
+    /// Hands rows to those who subscribed to the stream.
+    package func publish(_ batch: RecordBatch) { subscriptions.publish(batch, of: name) }
+
+    /// Whether anybody would get what is published.
+    package var hasSubscribers: Bool { subscriptions.hasSubscribers(of: name) }
+}
