@@ -48,12 +48,14 @@ var targets: [Target] = [
     // Floor 5
     module("MartletStream", ["MartletModel", "MartletStorage", "MartletQuery"]),
     module("MartletDetectors", ["MartletModel"]),
+    // Floor 6
+    module("MartletAlerting", ["MartletModel", .product(name: "Yams", package: "Yams")]),
     // Floor 7
     module(
         "Martlet",
         [
             "MartletModel", "MartletCodec", "MartletStorage", "MartletQuery", "MartletParquet", "MartletStream",
-            "MartletDetectors",
+            "MartletDetectors", "MartletAlerting",
         ]),
 
     .executableTarget(
@@ -87,11 +89,13 @@ var targets: [Target] = [
     tests("MartletQueryTests", ["MartletQuery"], resources: [.copy("SQL")]),
     tests("MartletParquetTests", ["MartletParquet"], resources: [.copy("Golden")]),
     tests("MartletDetectorsTests", ["MartletDetectors"], resources: [.copy("Golden")]),
+    tests("MartletAlertingTests", ["MartletAlerting"]),
     tests("MartletTests", ["Martlet", "MartletParquet"], resources: [.copy("Golden")]),
 ]
 
 var dependencies: [Package.Dependency] = [
-    .package(url: "https://github.com/apple/swift-collections", from: "1.6.0")
+    .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
+    .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
 ]
 
 var products: [Product] = [.library(name: "Martlet", targets: ["Martlet"])]

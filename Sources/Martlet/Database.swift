@@ -1,3 +1,4 @@
+@_exported import MartletAlerting
 @_exported import MartletDetectors
 @_exported import MartletModel
 @_exported import MartletQuery
@@ -48,6 +49,8 @@ public final class Database: Sendable {
         public var functions = FunctionRegistry.builtInWithDetectors
         /// The detectors that CREATE DETECTOR knows; `registerDetectors` makes your own known to SELECT as well.
         public var detectors = DetectorRegistry.builtIn
+        /// Who is told of alerts; nobody unless you say so. They are rows of `_alerts` in any case.
+        public var notifiers: [any Notifier] = []
         /// Where destinations of exports may lead, by their scheme; add an object store with `register`.
         public var sinks = SegmentSinkRegistry.builtIn
         /// Where EXPORT may write: anywhere that this process can. A server's clients name paths of its machine.
@@ -101,7 +104,10 @@ public final class Database: Sendable {
             sinks: options.sinks, fileSystem: options.fileSystem, policy: options.exports)
         limits.memoryLimit = options.queryMemoryLimit ?? options.memoryLimit / 2
         let directory = StreamingDirectory(
-            engine, factory: BuiltInStreams(detectors: options.detectors), isReadOnly: options.readOnly)
+            engine,
+            factory: BuiltInStreams(
+                detectors: options.detectors, dispatcher: AlertDispatcher(options.notifiers)),
+            isReadOnly: options.readOnly)
         limits.streams = directory
         let queries = QueryEngine(directory: directory, options: limits, memory: engine.memory)
         directory.attach(queries)

@@ -53,7 +53,9 @@ final class ContinuousQueryTask: StreamTask {
                 "does not group by time buckets of a fixed width",
                 "SELECT time_bucket('1 minute', time) AS time, host, avg(usage) AS usage FROM cpu GROUP BY 1, 2")
         }
-        if shape.isLimited { throw refused("has a LIMIT", "each bucket's rows are kept whole; use LIMIT when you query") }
+        if shape.isLimited {
+            throw refused("has a LIMIT", "each bucket's rows are kept whole; use LIMIT when you query")
+        }
         source = shape.tables[0]
         if source == definition.target { throw refused("writes into the table that it reads", "name another table") }
         self.buckets = buckets
@@ -118,7 +120,8 @@ final class ContinuousQueryTask: StreamTask {
         for column in outputColumns {
             let field = present.fields.first { $0.name == column.name }
             let conflicts =
-                column.role == .field ? field.map { $0.type != column.type } ?? present.tags.contains(column.name)
+                column.role == .field
+                ? field.map { $0.type != column.type } ?? present.tags.contains(column.name)
                 : column.role == .tag && field != nil
             if conflicts {
                 throw MartletError(
@@ -181,7 +184,8 @@ final class ContinuousQueryTask: StreamTask {
             buckets.covering(TimeRange($0.lowerBound, $0.lowerBound)).upperBound < closed
         }
         figures.lag = marked.ranges.first.map { max(0, moment.now - $0.lowerBound) } ?? 0
-        restUntil = moment.now + min(max(Self.leastPause, isBehind == true ? 0 : spent * Self.restFactor), Self.longestPause)
+        restUntil =
+            moment.now + min(max(Self.leastPause, isBehind == true ? 0 : spent * Self.restFactor), Self.longestPause)
         return StreamStep(hasMore: false, due: marked.isEmpty ? nil : restUntil)
     }
 

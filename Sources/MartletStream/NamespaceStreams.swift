@@ -312,7 +312,8 @@ package final class NamespaceStreams: @unchecked Sendable {
         case .continuousQueries: kind = .continuousQuery
         case .detectors: kind = .detector
         case .alerts: kind = .alert
-        case .anomalies, .models: return try collect(name, statement)
+        case .anomalies, .models: return try collect(.detector, name, statement)
+        case .activeAlerts: return try collect(.alert, name, statement)
         }
         var rows: [[FieldValue?]] = []
         for (key, entry) in entries.sorted(by: { $0.key < $1.key })
@@ -337,14 +338,17 @@ package final class NamespaceStreams: @unchecked Sendable {
         return StreamAnswer(columns: Self.figureColumns, rows: rows)
     }
 
-    /// What detectors answer to the same question, one after the other.
-    private func collect(_ name: String?, _ statement: StreamStatement) throws(MartletError) -> StreamAnswer {
-        if let name, entries[name]?.record.definition.kind != .detector { throw unknown("detector", name) }
+    /// What streams of a kind answer to the same question, one after the other.
+    private func collect(
+        _ kind: StreamKind, _ name: String?, _ statement: StreamStatement
+    ) throws(MartletError) -> StreamAnswer {
+        if let name, entries[name]?.record.definition.kind != kind { throw unknown(kind.rawValue, name) }
         var answer: StreamAnswer?
-        for (key, entry) in entries.sorted(by: { $0.key < $1.key }) where (name ?? key) == key {
+        for (key, entry) in entries.sorted(by: { $0.key < $1.key })
+        where entry.record.definition.kind == kind && (name ?? key) == key {
             guard let part = try entry.task?.run(statement) else { continue }
             if answer == nil { answer = part } else { answer?.rows += part.rows }
         }
-        return answer ?? StreamAnswer(columns: [ColumnDescription("detector", .string)], rows: [])
+        return answer ?? StreamAnswer(columns: [ColumnDescription(kind.rawValue, .string)], rows: [])
     }
 }

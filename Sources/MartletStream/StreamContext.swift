@@ -41,7 +41,8 @@ package final class StreamContext: Sendable {
         let outcome = try namespace.append(batches + collected)
         if let refused = outcome.rejected.first {
             throw MartletError(
-                refused.error.code, "\(outcome.rejected.count) rows of '\(name)' were refused: \(refused.error.message)",
+                refused.error.code,
+                "\(outcome.rejected.count) rows of '\(name)' were refused: \(refused.error.message)",
                 at: refused.error.location, hint: refused.error.hint)
         }
     }

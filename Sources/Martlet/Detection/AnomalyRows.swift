@@ -129,7 +129,10 @@ struct AnomalyRows {
 
     /// Everything that is to be appended.
     var rows: [Row] {
-        made + events.values.sorted { $0.event.start < $1.event.start }.map { row(of: $0.event, $0.state, isOver: $0.isOver) }
+        made
+            + events.values.sorted { $0.event.start < $1.event.start }.map {
+                row(of: $0.event, $0.state, isOver: $0.isOver)
+            }
     }
 
     /// The anomalous rows for subscribers, `nil` where there are none.

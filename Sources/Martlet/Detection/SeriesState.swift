@@ -53,7 +53,9 @@ final class SeriesState {
     /// Everything as text, little-endian numbers in Base64: format-spec/stream-state.md.
     var encoded: String {
         var bytes: [UInt8] = []
-        func put(_ value: UInt64) { for shift in 0..<8 { bytes.append(UInt8(truncatingIfNeeded: value >> (8 * UInt64(shift)))) } }
+        func put(_ value: UInt64) {
+            for shift in 0..<8 { bytes.append(UInt8(truncatingIfNeeded: value >> (8 * UInt64(shift)))) }
+        }
         func put(_ value: Int64) { put(UInt64(bitPattern: value)) }
         func put(_ text: String) {
             put(UInt64(text.utf8.count))

@@ -6,12 +6,14 @@ import MartletStream
 /// Makes detectors and alerts.
 struct BuiltInStreams: StreamTaskFactory {
     let detectors: DetectorRegistry
+    let dispatcher: AlertDispatcher
 
     func task(_ definition: StreamDefinition, _ host: StreamContext) throws(MartletError) -> any StreamTask {
         switch definition {
         case .detector(let detector): return try DetectorTask(detector, host, registry: detectors)
-        case .alert, .continuousQuery:
-            throw MartletError(.unsupported, "a \(definition.kind.rawValue) is not run here")
+        case .alert(let alert): return try AlertTask(alert, host, dispatcher: dispatcher)
+        case .continuousQuery:
+            throw MartletError(.internal, "continuous queries are made on the floor below")
         }
     }
 }

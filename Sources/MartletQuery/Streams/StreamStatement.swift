@@ -71,6 +71,8 @@ package struct AlertDefinition: Sendable {
     package var labels: [(key: String, value: String)]
     package var annotations: [(key: String, value: String)]
     package var noData: NoData
+    /// Nanoseconds without a row after which there is no data.
+    package var noDataAfter: Int64
 }
 
 /// A stream as its statement defines it.
@@ -107,7 +109,7 @@ package enum StreamDefinition: Sendable {
 /// A statement on streams.
 package enum StreamStatement: Sendable {
     /// What SHOW lists.
-    package enum Listing: Sendable { case continuousQueries, detectors, alerts, anomalies, models }
+    package enum Listing: Sendable { case continuousQueries, detectors, alerts, anomalies, models, activeAlerts }
 
     case create(StreamDefinition, text: String, replaces: Bool)
     case drop(StreamKind, String, ifExists: Bool)

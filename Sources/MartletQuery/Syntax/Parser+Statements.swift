@@ -257,7 +257,7 @@ extension Parser {
         default:
             throw unexpected(
                 "TABLES, COLUMNS, SERIES, TAGS, TAG VALUES, SEGMENTS, NAMESPACES, FUNCTIONS, RETENTION POLICIES, "
-                    + "CONTINUOUS QUERIES, DETECTORS, ALERTS, ANOMALIES or MODELS after SHOW")
+                    + "CONTINUOUS QUERIES, DETECTORS, ALERTS, ACTIVE ALERTS, ANOMALIES or MODELS after SHOW")
         }
         return .show(show, limit: take(.limit) ? try parseExpression() : nil)
     }

@@ -61,6 +61,9 @@ extension Parser {
             listing = .continuousQueries
         } else if takeWord("DETECTORS") {
             listing = .detectors
+        } else if takeWord("ACTIVE") {
+            guard takeWord("ALERTS") else { throw unexpected("ALERTS after ACTIVE") }
+            listing = .activeAlerts
         } else if takeWord("ALERTS") {
             listing = .alerts
         } else if takeWord("ANOMALIES") {
@@ -153,7 +156,7 @@ extension Parser {
         try expect(.as)
         var alert = AlertDefinition(
             name: name, query: try parseStandingQuery(), clear: nil, duration: 0, keepFiring: 0, interval: nil,
-            severity: "medium", labels: [], annotations: [], noData: .keep)
+            severity: "medium", labels: [], annotations: [], noData: .keep, noDataAfter: 300_000_000_000)
         while true {
             if take(.for) {
                 alert.duration = try parseStreamSpan("'5 minutes'")
@@ -175,13 +178,18 @@ extension Parser {
                 alert.clear = try standingQuery(start)
                 try expect(.rightParenthesis)
             } else if takeWord("SEVERITY") {
-                if let word = takeString() { alert.severity = word } else { alert.severity = try parseName("a severity").text }
+                if let word = takeString() {
+                    alert.severity = word
+                } else {
+                    alert.severity = try parseName("a severity").text
+                }
             } else if takeWord("LABELS") {
                 alert.labels = try parseTexts()
             } else if takeWord("ANNOTATIONS") {
                 alert.annotations = try parseTexts()
             } else if takeWord("NO") {
                 try expect(.data)
+                if take(.for) { alert.noDataAfter = try parseStreamSpan("'5 minutes'") }
                 let offset = peek
                 let word = try parseName("KEEP, ALERT or RESOLVE").text.lowercased()
                 guard let choice = AlertDefinition.NoData(rawValue: word) else {

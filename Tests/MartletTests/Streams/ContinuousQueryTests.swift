@@ -112,7 +112,10 @@ import Testing
             "CREATE CONTINUOUS QUERY q AS SELECT time_bucket('1m', time) AS time, avg(usage) AS u FROM cpu GROUP BY 1 LIMIT 3 INTO x",
             "LIMIT"
         ),
-        ("CREATE CONTINUOUS QUERY q AS SELECT time_bucket('1m', time) AS t FROM cpu GROUP BY 1 INTO x", "add an aggregate"),
+        (
+            "CREATE CONTINUOUS QUERY q AS SELECT time_bucket('1m', time) AS t FROM cpu GROUP BY 1 INTO x",
+            "add an aggregate"
+        ),
         ("DROP CONTINUOUS QUERY nothing", "there is no continuous query 'nothing'"),
     ])
     func whatCannotWorkIsRefusedWithTheReason(_ sql: String, _ reason: String) throws {

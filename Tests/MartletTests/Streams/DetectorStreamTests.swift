@@ -33,7 +33,8 @@ import Testing
                     90.0, "critical", true,
                 ]
             ])
-        let row = try world.run("SELECT score, expected, lower, upper, reason, method, model_version FROM _anomalies")[0]
+        let row = try world.run("SELECT score, expected, lower, upper, reason, method, model_version FROM _anomalies")[
+            0]
         guard case .float64(let score)? = row[0], case .float64(let expected)? = row[1] else {
             Issue.record("no score: \(row)")
             return

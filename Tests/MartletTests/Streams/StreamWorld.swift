@@ -1,3 +1,4 @@
+import Foundation
 import Martlet
 import MartletTestSupport
 import Testing
@@ -12,32 +13,40 @@ final class StreamWorld {
     private(set) var database: Database
     var namespace: Namespace { get throws { try database.namespace() } }
 
-    init(seed: UInt64 = 1) throws {
+    init(seed: UInt64 = 1, notifiers: [any Notifier] = []) throws {
         clock = ManualClock(now: Timestamp(nanoseconds: Self.start))
         disk = SimulatedFileSystem(seed: seed)
-        database = try Self.open(disk, clock)
+        database = try Self.open(disk, clock, notifiers)
         try database.startStreams()
     }
 
-    private static func open(_ disk: SimulatedFileSystem, _ clock: ManualClock) throws -> Database {
+    private static func open(
+        _ disk: SimulatedFileSystem, _ clock: ManualClock, _ notifiers: [any Notifier] = []
+    ) throws -> Database {
         var options = Database.Options()
         options.fileSystem = disk
         options.clock = clock
         options.retentionInterval = nil
+        options.notifiers = notifiers
         return try Database.open(at: "db", options: options)
     }
 
     /// Closes the database and opens it anew.
     func reopen() throws {
         try database.close()
+        try reopenClosed()
+    }
+
+    /// Opens the database after it was closed.
+    func reopenClosed() throws {
         database = try Self.open(disk, clock)
         try database.startStreams()
     }
 
     /// Cuts the power, loses what was not durable, and opens the database anew.
-    func crash() throws {
+    func crash(notifiers: [any Notifier] = []) throws {
         disk = disk.crash()
-        database = try Self.open(disk, clock)
+        database = try Self.open(disk, clock, notifiers)
         try database.startStreams()
     }
 
@@ -69,8 +78,7 @@ final class StreamWorld {
 
     /// Lets streams work for a moment; their clock goes on.
     func wait() throws {
-        let pause = SystemClock().monotonicNanoseconds() + 10_000_000
-        while SystemClock().monotonicNanoseconds() < pause {}
+        Thread.sleep(forTimeInterval: 0.01)
         clock.advance(by: 20_000_000)
     }
 }
