@@ -79,6 +79,9 @@ public final class Database: Sendable {
         self.directory = directory
     }
 
+    // Streams hold the engine of queries, and that holds the directory of streams: here the circle is opened.
+    deinit { directory.stop() }
+
     /// Opens the directory at `path`, making it where it does not exist. Time and memory are bounded by the manifests
     /// and the segments that are not sealed yet, not by the data. Damage is reported and set aside, never fatal.
     ///

@@ -10,7 +10,7 @@ struct MartletCommand: AsyncParsableCommand {
         version: "martlet \(Version.current)",
         subcommands: [
             ServeCommand.self, QueryCommand.self, ImportCommand.self, ExportCommand.self, SendCommand.self,
-            StatusCommand.self,
+            StatusCommand.self, WatchCommand.self, RulesCommand.self,
             CheckCommand.self, CompactCommand.self, BackupCommand.self, RestoreCommand.self,
         ])
 }

@@ -101,7 +101,7 @@ final class AlertTask: StreamTask {
     }
 
     private func evaluate(at time: Int64, now: Int64) throws(MartletError) {
-        let moment = Timestamp(nanoseconds: time)
+        let moment = Timestamp(nanoseconds: time - definition.lateness)
         let active = try samples(of: definition.query, at: moment)
         var uncleared: [[String: String]]?
         if let clear = definition.clear, instances.isFiring {
@@ -144,7 +144,7 @@ final class AlertTask: StreamTask {
         let result = try host.queries.run(query, in: host.namespace, now: time)
         var samples: [AlertSample] = []
         while let batch = try result.next() {
-            for row in 0..<batch.rowCount { samples.append(AlertSample(batch, row)) }
+            for row in 0..<batch.rowCount { samples.append(AlertSample(batch, row, groups: rule.groups)) }
             // One more than the limit is enough to know.
             if samples.count > rule.limit { result.cancel() }
             if samples.count > rule.limit { break }
@@ -259,13 +259,18 @@ extension AlertRule {
             annotations: definition.annotations)
         duration = definition.duration
         keepFiring = definition.keepFiring
+        groups = definition.groups
+        limit = definition.limit
+        flapLimit = definition.flapLimit
+        flapWindow = definition.flapWindow
         noData = AlertRule.NoData(rawValue: definition.noData.rawValue) ?? .keep
     }
 }
 
 extension AlertSample {
-    /// A row of a rule's query: texts are labels; the column `value`, or else the first number, is the value.
-    init(_ batch: RecordBatch, _ row: Int) {
+    /// A row of a rule's query: texts are labels, all of them or those among `groups`; the column `value`, or else the
+    /// first number, is the value.
+    init(_ batch: RecordBatch, _ row: Int, groups: [String]?) {
         self.init(labels: [:], value: nil)
         var first: Double?
         for (column, values) in zip(batch.schema, batch.columns) {
@@ -273,7 +278,7 @@ extension AlertSample {
             var number: Double?
             switch value {
             case .string(let text):
-                labels[column.name] = text
+                if groups?.contains(column.name) ?? true { labels[column.name] = text }
                 columns[column.name] = text
             case .float64(let value): number = value
             case .int64(let value): number = Double(value)

@@ -13,7 +13,7 @@ final class StreamingDirectory: NamespaceDirectory, StreamHost {
     /// Streams of all namespaces work here, one after the other: never more than one core.
     private let queue = DispatchQueue(label: "martlet.streams", qos: .utility)
     private let running = Mutex<[String: NamespaceStreams]>([:])
-    /// Set once, before anything is asked.
+    /// Set before anything is asked, and until streams are stopped.
     private let queries = Mutex<QueryEngine?>(nil)
     private let isReadOnly: Bool
 
@@ -41,8 +41,9 @@ final class StreamingDirectory: NamespaceDirectory, StreamHost {
         try engine.dropNamespace(name)
     }
 
-    /// Ends all streams; they write down where they stand.
+    /// Ends all streams for good; they write down where they stand.
     func stop() {
+        queries.withLock { $0 = nil }
         let all = running.withLock { running in
             defer { running = [:] }
             return Array(running.values)

@@ -27,6 +27,10 @@ package struct AlertRule: Sendable {
     package var labels: [Text] = []
     package var annotations: [Text] = []
     package var noData = NoData.keep
+    /// The columns that tell instances apart; `nil`: all that are texts.
+    package var groups: [String]?
+    /// Nanoseconds by which the queries' `now()` lies behind the evaluation.
+    package var lateness: Int64 = 0
     /// More instances than this are an error of the rule.
     package var limit = 1000
     /// An instance that has begun to fire so often within `flapWindow` goes on firing until it was quiet for as long; 0:

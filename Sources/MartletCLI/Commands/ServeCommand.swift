@@ -71,6 +71,11 @@ struct ServeCommand: AsyncParsableCommand {
         completion: .directory)
     var exportDir: String?
 
+    @Option(
+        name: .long,
+        help: "A command that is run for each alert that fires or is resolved, which it reads as JSON lines.")
+    var alertCommand: String?
+
     @Option(name: .long, help: "A file to write the process id to; removed at the end.", completion: .file())
     var pidFile: String?
 
@@ -139,6 +144,7 @@ struct ServeCommand: AsyncParsableCommand {
         guard retentionInterval >= 0 else { throw ValidationError("--retention-interval must not be negative.") }
         options.exports =
             exportDir.map { .below($0) } ?? .nowhere(reason: "the daemon was started without --export-dir")
+        guard alertCommand != "" else { throw ValidationError("--alert-command must not be empty.") }
         guard exportDir != "" else { throw ValidationError("--export-dir must not be empty.") }
         guard options.memoryLimit >= 16 << 20 else { throw ValidationError("--memory must be at least 16MiB.") }
         guard seriesLimit > 0 else { throw ValidationError("--series-limit must be positive.") }
@@ -174,7 +180,10 @@ struct ServeCommand: AsyncParsableCommand {
         let stop = StopSignals()
         let database: Database
         do throws(MartletError) {
-            database = try Database.open(at: data, options: try databaseOptions())
+            var options = try databaseOptions()
+            options.notifiers.append(LogNotifier(logger))
+            if let alertCommand { options.notifiers.append(CommandNotifier(alertCommand)) }
+            database = try Database.open(at: data, options: options)
             try database.startStreams()
         } catch {
             throw CommandFailure(error, status: .cannotConnect)

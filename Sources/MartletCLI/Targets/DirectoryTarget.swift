@@ -66,7 +66,8 @@ final class DirectoryTarget: StatementTarget {
             }
         }
         let word = text.prefix { $0.isLetter }.uppercased()
-        return ["INSERT", "DELETE", "CREATE", "DROP", "ALTER", "COMPACT", "RUN"].contains(word)
+        return ["INSERT", "DELETE", "CREATE", "DROP", "ALTER", "COMPACT", "RUN", "TRAIN", "ACKNOWLEDGE", "SUBSCRIBE"]
+            .contains(word)
     }
 
     func run(_ sql: String, namespace: String) async throws(MartletError) -> any StatementResult {

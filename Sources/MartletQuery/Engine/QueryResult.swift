@@ -13,6 +13,8 @@ import Synchronization
 public final class QueryResult: @unchecked Sendable {
     /// The columns of every batch.
     public let schema: [ColumnDescription]
+    /// Whether the rows come as they are made, so that `next` waits for them: a subscription.
+    public let isEndless: Bool
     private let lock = Mutex<Void>(())
     private var root: Operator?
     private let query: QueryContext
@@ -23,6 +25,7 @@ public final class QueryResult: @unchecked Sendable {
 
     init(_ root: Operator, query: QueryContext, maximumRows: Int?, context: StatementContext) {
         self.schema = root.columns
+        isEndless = root is EndlessRowsOperator
         self.root = root
         self.query = query
         self.maximumRows = maximumRows

@@ -23,7 +23,7 @@ struct StreamRunner {
 }
 
 /// Rows that come as they are made, until the statement is cancelled.
-private final class EndlessRowsOperator: Operator {
+final class EndlessRowsOperator: Operator {
     private var first: Rows?
     private let more: @Sendable (QueryCancellation) throws(MartletError) -> RecordBatch?
 

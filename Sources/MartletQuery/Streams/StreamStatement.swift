@@ -71,6 +71,15 @@ package struct AlertDefinition: Sendable {
     package var labels: [(key: String, value: String)]
     package var annotations: [(key: String, value: String)]
     package var noData: NoData
+    /// The columns that tell instances apart; `nil`: all that are texts.
+    package var groups: [String]?
+    /// Nanoseconds by which the queries' `now()` lies behind the clock, so that late rows are there.
+    package var lateness: Int64
+    /// The most instances.
+    package var limit: Int
+    /// So many firings within `flapWindow` nanoseconds keep an instance up; 0: never.
+    package var flapLimit: Int
+    package var flapWindow: Int64
     /// Nanoseconds without a row after which there is no data.
     package var noDataAfter: Int64
 }
@@ -144,4 +153,10 @@ package typealias QueryCancellation = () throws(MartletError) -> Void
 package protocol StreamHost: Sendable {
     /// - Throws: `.notFound`, `.alreadyExists`, `.invalidArgument`, `.semantic`; what storage throws.
     func run(_ statement: StreamStatement, namespace: String) throws(MartletError) -> StreamAnswer
+}
+
+/// Reads a statement without running it.
+package enum StatementCheck {
+    /// - Throws: `.syntax` and `.semantic` with the place in `sql`.
+    package static func check(_ sql: String) throws(MartletError) { _ = try Parser.statement(in: SourceText(sql)) }
 }

@@ -5,6 +5,7 @@ extension Parser {
     /// Words that follow a standing query and so are no aliases in it.
     static let streamClauses: Set<String> = [
         "KEEP", "EVERY", "SEVERITY", "LABELS", "ANNOTATIONS", "NO", "CLEAR", "LATENESS",
+        "MAXIMUM", "FLAPPING", "PER",
     ]
 
     /// The kind of stream that stands next, if one does.
@@ -156,7 +157,8 @@ extension Parser {
         try expect(.as)
         var alert = AlertDefinition(
             name: name, query: try parseStandingQuery(), clear: nil, duration: 0, keepFiring: 0, interval: nil,
-            severity: "medium", labels: [], annotations: [], noData: .keep, noDataAfter: 300_000_000_000)
+            severity: "medium", labels: [], annotations: [], noData: .keep, groups: nil, lateness: 0, limit: 1000,
+            flapLimit: 0, flapWindow: 3_600_000_000_000, noDataAfter: 300_000_000_000)
         while true {
             if take(.for) {
                 alert.duration = try parseStreamSpan("'5 minutes'")
@@ -183,6 +185,18 @@ extension Parser {
                 } else {
                     alert.severity = try parseName("a severity").text
                 }
+            } else if takeWord("PER") {
+                try expect(.leftParenthesis)
+                alert.groups = at(.rightParenthesis) ? [] : try parseNames("a column's name").map(\.text)
+                try expect(.rightParenthesis)
+            } else if takeWord("LATENESS") {
+                alert.lateness = try parseStreamSpan("'10 seconds'")
+            } else if takeWord("MAXIMUM") {
+                alert.limit = try parseCount()
+            } else if takeWord("FLAPPING") {
+                alert.flapLimit = try parseCount()
+                try expect(.within)
+                alert.flapWindow = try parseStreamSpan("'1 hour'")
             } else if takeWord("LABELS") {
                 alert.labels = try parseTexts()
             } else if takeWord("ANNOTATIONS") {
@@ -200,6 +214,14 @@ extension Parser {
                 return alert
             }
         }
+    }
+
+    private mutating func parseCount() throws(MartletError) -> Int {
+        guard peek.kind == .number, case .int64(let count) = try number(peek), count > 0, count <= 1 << 20 else {
+            throw unexpected("a whole number from 1 to 1048576")
+        }
+        advance()
+        return Int(count)
     }
 
     private mutating func parseTexts() throws(MartletError) -> [(key: String, value: String)] {

@@ -38,7 +38,13 @@ package struct EngineBackend: ServerBackend, WireBackend {
             let nanoseconds = Int64(clamping: Int(timeout / .nanoseconds(1)))
             options.timeout = min(options.timeout ?? .max, nanoseconds)
         }
-        return try queries.execute(sql, namespace: namespace, options: options)
+        let result = try queries.execute(sql, namespace: namespace, options: options)
+        if result.isEndless {
+            throw MartletError(
+                .unsupported, "a subscription does not end, and an answer over HTTP has to",
+                hint: "martlet watch NAME, or SUBSCRIBE over the wire port; or query the table that the rows go into")
+        }
+        return result
     }
 
     package func query(

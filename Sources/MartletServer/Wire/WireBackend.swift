@@ -34,8 +34,14 @@ package struct WireQueryLimits: Sendable, Hashable {
 
 /// A running statement. One caller at a time, from changing threads; `cancel` from any thread at any time.
 package protocol WireQuery: AnyObject, Sendable {
+    /// Whether `next` waits for rows that are yet to be made.
+    var isEndless: Bool { get }
     var schema: [ColumnDescription] { get }
     func next() throws(MartletError) -> RecordBatch?
     func cancel()
     var notices: [String] { get }
+}
+
+extension WireQuery {
+    package var isEndless: Bool { false }
 }

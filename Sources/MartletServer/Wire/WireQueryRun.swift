@@ -1,3 +1,4 @@
+import Dispatch
 import MartletModel
 import MartletQuery
 import MartletWire
@@ -118,6 +119,10 @@ final class WireQueryRun: Sendable {
     }
 
     private func submit() {
+        if state.withLock({ $0.query?.isEndless ?? false }) {
+            // It waits for rows: not on one of the few threads that queries share.
+            return DispatchQueue.global().async { [self] in step() }
+        }
         pool.submit { [self] poolState in
             guard case .active = poolState else {
                 return finish(.failure(MartletError(.closed, "the server is shutting down")))
