@@ -2,10 +2,11 @@ import MartletModel
 
 /// The command line of the suite.
 struct Options {
-    enum Command: String { case suite, generate }
+    enum Command: String { case suite, generate, streams }
 
     static let usage = """
         MartletBench [suite] [--hosts 100] [--points 10000] [--json FILE]
+        MartletBench streams [--hosts 1000] [--points 60] [--methods zscore,auto]
         MartletBench generate --form lines|csv --out FILE [--hosts 100] [--points 10000]
         """
 
@@ -15,12 +16,14 @@ struct Options {
     var form = "lines"
     var out: String?
     var json: String?
+    var methods = ["zscore", "robust_z", "spike", "seasonal", "isolation_forest", "auto"]
 
     init(_ arguments: ArraySlice<String>) throws(MartletError) {
         var rest = arguments
         if let first = rest.first, let command = Command(rawValue: first) {
             self.command = command
             rest.removeFirst()
+            if command == .streams { (hosts, points) = (1000, 60) }
         }
         while let name = rest.popFirst() {
             guard let value = rest.popFirst() else { throw Self.error("\(name) needs a value") }
@@ -32,6 +35,7 @@ struct Options {
                 form = value
             case "--out": out = value
             case "--json": json = value
+            case "--methods": methods = value.split(separator: ",").map(String.init)
             default: throw Self.error("unknown option \(name)")
             }
         }

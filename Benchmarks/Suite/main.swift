@@ -5,6 +5,7 @@ do {
     let options = try Options(CommandLine.arguments.dropFirst())
     switch options.command {
     case .generate: try GenerateCommand.run(options)
+    case .streams: try StreamsCommand.run(options)
     case .suite: try SuiteCommand.run(options)
     }
 } catch {

@@ -23,6 +23,9 @@ final class DetectorTask: StreamTask {
     private static let rowsPerCheckpoint = 2_000
     private static let checkpointInterval: Int64 = 3_600_000_000_000
     private static let statePart = "detector"
+    /// A detector rests where it judged less than one row in so many that it read, and so long at most.
+    private static let leastShare = 8
+    private static let longestRest: Int64 = 10_000_000_000
 
     let definition: DetectorDefinition
     private let host: StreamContext
@@ -42,6 +45,9 @@ final class DetectorTask: StreamTask {
     private var modelVersion: Int64 = 1
     private var slice = DetectorTask.firstSlice
     private var rowsSinceCheckpoint = 0
+    /// Rows that the last slice judged, of those that it read, and until when the detector rests.
+    private var judgedRows = 0
+    private var restUntil = Int64.min
     private var lastCheckpoint: Int64?
 
     init(
@@ -73,6 +79,7 @@ final class DetectorTask: StreamTask {
         seenCommit = moment.snapshot.commit
         figures.lag = pending.ranges.first.map { max(0, newest - $0.lowerBound) } ?? 0
         guard let first = pending.ranges.first else { return StreamStep() }
+        if moment.now < restUntil { return StreamStep(due: restUntil) }
         var upper = first.upperBound
         if definition.lateness > 0 {
             // Rows wait until later ones, or the clock, say that those before them are there.
@@ -107,6 +114,7 @@ final class DetectorTask: StreamTask {
             return
         }
         var output = AnomalyRows(definition, modelVersion: modelVersion)
+        judgedRows = 0
         for group in read.groups { try judge(group, range, into: &output) }
         pending.remove(range)
         figures.rowsIn += read.rowCount
@@ -120,7 +128,10 @@ final class DetectorTask: StreamTask {
         }
         try host.commit(rows)
         if host.hasSubscribers, let batch = try output.batch() { host.publish(batch) }
-        figures.nanoseconds += clock.monotonicNanoseconds() - begun
+        let spent = clock.monotonicNanoseconds() - begun
+        figures.nanoseconds += spent
+        // Late rows have it read much again that it has judged: it lets some of them come together then.
+        if judgedRows * Self.leastShare < read.rowCount { restUntil = now + min(spent * 9, Self.longestRest) }
         let whole = range.upperBound &- range.lowerBound &+ 1
         if read.rowCount < Self.rowsPerStep / 4, whole >= slice {
             slice = slice.multipliedReportingOverflow(by: 4).overflow ? slice : slice * 4
@@ -145,6 +156,7 @@ final class DetectorTask: StreamTask {
         }
         try group.forEachRow { (time, row) throws(MartletError) in
             if time <= state.cursor { return }
+            judgedRows += 1
             state.cursor = time
             state.isChanged = true
             state.rowCount += 1

@@ -49,6 +49,7 @@ package final class HTTPListener: Listener {
         threads.start()
         let (bound, continuation) = AsyncStream<SocketAddress?>.makeStream()
         let running = running
+        let loop = group.next()
         var quiet = logger
         quiet.logLevel = max(logger.logLevel, .warning)
         let application = Application(
@@ -56,9 +57,11 @@ package final class HTTPListener: Listener {
             server: .http1(configuration: .init(additionalChannelHandlers: [DisconnectWatch(queries: running)])),
             configuration: .init(address: .hostname(settings.host, port: settings.port), serverName: "martlet"),
             onServerRunning: { channel in continuation.yield(channel.localAddress) },
-            eventLoopGroupProvider: .shared(group), logger: quiet)
+            eventLoopGroupProvider: .shared(loop), logger: quiet)
         let services = ServiceGroup(configuration: .init(services: [application], logger: quiet))
-        let run = Task {
+        // The tasks of connections run on the event loop that serves them: a request then costs two changes of thread,
+        // to the query threads and back, and not six.
+        let run = Task(executorPreference: LoopExecutor(loop)) {
             defer { continuation.finish() }
             try await services.run()
         }
