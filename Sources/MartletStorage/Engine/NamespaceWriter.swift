@@ -171,9 +171,8 @@ final class NamespaceWriter {
             }
             estimate += stage.rowCount * (stage.definition.fields.count + 1) * 2
         }
-        let order = try series.order(of: stages.isEmpty ? 0 : series.count)
         var builder = LayerBuilder(capacity: estimate)
-        for stage in stages { try builder.add(stage, ranks: order.ranks) }
+        for stage in stages { try builder.add(stage, ranks: try series.ranks(of: stage.series)) }
         let log = log
         let layer = builder.finish(
             salt: log.salt, durableLength: log.syncedLength, commits: commits, changes: changes, firstLocal: firstLocal,

@@ -14,6 +14,8 @@ struct LayerBuilder: ~Copyable {
     }
 
     /// Sorts and encodes the rows of one table.
+    ///
+    /// - Parameter ranks: the canonical order of the stage's series, by slot.
     mutating func add(_ stage: TableStage, ranks: [UInt32]) throws(MartletError) {
         let times = stage.allTimes()
         let sorted = stage.slots.withUnsafeBufferPointer { slots in

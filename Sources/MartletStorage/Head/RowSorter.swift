@@ -21,7 +21,7 @@ enum RowSorter {
     /// - Parameters:
     ///   - slots: for each row the index of its series in `series`.
     ///   - series: the distinct series, by slot.
-    ///   - ranks: the canonical rank of each series id.
+    ///   - ranks: the canonical rank of each series, by slot.
     static func sort(
         times: UnsafePointer<Int64>, slots: UnsafePointer<UInt32>, count: Int, series: [UInt32], ranks: [UInt32]
     ) -> SortedRows {
@@ -31,7 +31,7 @@ enum RowSorter {
             for row in 0..<count { counts[Int(slots[row])] &+= 1 }
         }
         var bySeries = Array(0..<UInt32(slotCount))
-        bySeries.sort { ranks[Int(series[Int($0)])] < ranks[Int(series[Int($1)])] }
+        bySeries.sort { ranks[Int($0)] < ranks[Int($1)] }
         var next = [Int32](repeating: 0, count: slotCount)
         var total: Int32 = 0
         for slot in bySeries {

@@ -87,6 +87,30 @@ final class SeriesCatalog: Sendable {
         }
     }
 
+    /// The ranks of a few series among each other, place by place: those of the known order where it has them all, so that
+    /// a layer with a new series costs what its own series cost, however many others there are.
+    ///
+    /// Complexity: O(k), with a new series among them O(k log k) comparisons of tags.
+    func ranks(of ids: [UInt32]) throws(MartletError) -> [UInt32] {
+        let known = currentOrder.withLock { $0 }
+        if let greatest = ids.max(), Int(greatest) >= known.ids.count {
+            let bySeries = try registry.withState { (state) throws(MartletError) -> [Int] in
+                let isKnown = { (id: UInt32) in Int(id) < known.ids.count }
+                return ids.indices.sorted { left, right in
+                    let (left, right) = (ids[left], ids[right])
+                    if isKnown(left), isKnown(right) { return known.ranks[Int(left)] < known.ranks[Int(right)] }
+                    let (leftTable, rightTable) = (state.series.table(of: left), state.series.table(of: right))
+                    if leftTable != rightTable { return leftTable < rightTable }
+                    return Self.precedes(state.series.tags(of: left), state.series.tags(of: right))
+                }
+            }
+            var ranks = [UInt32](repeating: 0, count: ids.count)
+            for (rank, place) in bySeries.enumerated() { ranks[place] = UInt32(rank) }
+            return ranks
+        }
+        return ids.map { known.ranks[Int($0)] }
+    }
+
     private static func precedes(_ left: UnsafeRawBufferPointer, _ right: UnsafeRawBufferPointer) -> Bool {
         let common = min(left.count, right.count)
         if common > 0 {

@@ -117,8 +117,10 @@ struct TableStage {
         let (id, isNew) = try intern(tags)
         if let slot = slotOfSeries[id] { return slot }
         if isNew {
-            for tag in try TagSet(canonicalBytes: tags).tags where !definition.tags.contains(tag.key) {
-                definition.tags.append(tag.key)
+            var reader = CanonicalTagReader(tags)
+            while let tag = try reader.next() {
+                if definition.tags.contains(where: { $0.utf8.elementsEqual(tag.key) }) { continue }
+                definition.tags.append(String(decoding: tag.key, as: UTF8.self))
                 isChanged = true
             }
         }
