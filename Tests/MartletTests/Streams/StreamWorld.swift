@@ -63,12 +63,12 @@ final class StreamWorld {
             })
     }
 
-    /// Waits until a query gives what is expected, at most half a minute; records what it gives instead.
+    /// Waits until a query gives what is expected, two minutes at most; records what it gives instead.
     func expect(
         _ sql: String, _ expected: [[FieldValue?]], _ location: SourceLocation = #_sourceLocation
     ) throws {
         var rows: [[FieldValue?]] = []
-        for _ in 0..<3000 {
+        for _ in 0..<12_000 {
             rows = (try? run(sql)) ?? []
             if rows == expected { return }
             try wait()
