@@ -181,7 +181,9 @@ import Testing
         for _ in 0..<2000 {
             var damaged = bytes
             damaged[Int.random(in: 0..<bytes.count, using: &generator)] ^= UInt8.random(in: 1...255, using: &generator)
-            _ = try? AlertInstances(damaged)
+            // What can be read can be worked with, whatever its times are.
+            guard var read = try? AlertInstances(damaged) else { continue }
+            _ = try? read.evaluate(rule(for: 10, keepFiring: 5), AlertEvaluation(active: [sample("a")]), at: .max)
         }
     }
 }

@@ -91,9 +91,18 @@ import Testing
         #expect(try ValueNotation.values(text) == values)
     }
 
-    @Test(arguments: ["1+x3", "x", "1+2x", "1+2y3", "1+2x-1", "1x99999999"])
+    @Test(arguments: ["1+x3", "x", "1+2x", "1+2y3", "1+2x-1", "1x99999999", "x3", "+x3", "_x", "--x1"])
     func otherValuesAreErrors(_ text: String) throws {
         #expect(throws: MartletError.self) { try ValueNotation.values(text) }
+    }
+
+    @Test(arguments: [
+        "tests:\n  - interval: 290y", "evaluation_interval: 0s",
+        "tests:\n  - alert_rule_test: [{alertname: a, eval_time: 290y}]",
+        "evaluation_interval: 1ms\ntests:\n  - alert_rule_test: [{alertname: a, eval_time: 1y}]",
+    ])
+    func testsThatWouldNotEndAreErrors(_ text: String) throws {
+        #expect(throws: MartletError.self) { try RuleTestFile(text, name: "t.yml") }
     }
 
     @Test func aSeriesNamesItsTableFieldAndTags() throws {

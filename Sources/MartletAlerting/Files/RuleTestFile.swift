@@ -35,6 +35,11 @@ package struct RuleTestFile: Sendable {
         package var expectations: [Expectation]
     }
 
+    /// The most evaluations of a test, and values of a series.
+    private static let mostSteps: Int64 = 1_000_000
+    /// The longest interval and the latest evaluation, in nanoseconds: a hundred years.
+    private static let longest: Int64 = 3_153_600_000_000_000_000
+
     /// Paths as they are written, relative to the file.
     package var ruleFiles: [String] = []
     /// Nanoseconds between evaluations.
@@ -52,8 +57,19 @@ package struct RuleTestFile: Sendable {
             ruleFiles.append(try yaml.text(node, "a rule file"))
         }
         evaluationInterval = try yaml.duration(top["evaluation_interval"], "evaluation_interval") ?? 60_000_000_000
-        guard evaluationInterval > 0 else { throw yaml.error("evaluation_interval is positive", at: root) }
-        for node in try yaml.list(top["tests"], of: "tests") { tests.append(try Self.test(node, yaml)) }
+        guard (1...Self.longest).contains(evaluationInterval) else {
+            throw yaml.error("evaluation_interval is positive, and a hundred years at most", at: root)
+        }
+        for node in try yaml.list(top["tests"], of: "tests") {
+            let test = try Self.test(node, yaml)
+            let end = test.expectations.map(\.time).max() ?? 0
+            guard end / evaluationInterval <= Self.mostSteps, end / test.interval <= Self.mostSteps else {
+                throw yaml.error(
+                    "a test of more than \(Self.mostSteps) evaluations or values", at: node,
+                    hint: "an earlier eval_time, or a longer interval and evaluation_interval")
+            }
+            tests.append(test)
+        }
     }
 
     private static func test(_ node: Node, _ yaml: YAMLReading) throws(MartletError) -> Test {
@@ -65,7 +81,9 @@ package struct RuleTestFile: Sendable {
                 ?? "test at line \(node.mark?.line ?? 0)",
             interval: try yaml.duration(entries["interval"], "interval") ?? 60_000_000_000, inputs: [],
             expectations: [])
-        guard test.interval > 0 else { throw yaml.error("interval is positive", at: node) }
+        guard (1...longest).contains(test.interval) else {
+            throw yaml.error("interval is positive, and a hundred years at most", at: node)
+        }
         for node in try yaml.list(entries["input_series"], of: "input_series") {
             test.inputs.append(try input(node, yaml))
         }
@@ -100,6 +118,7 @@ package struct RuleTestFile: Sendable {
         var expectation = Expectation(
             time: try yaml.duration(entries["eval_time"], "eval_time") ?? 0, alert: try yaml.text(name, "alertname"),
             alerts: [], line: node.mark?.line ?? 0)
+        guard expectation.time <= longest else { throw yaml.error("eval_time is a hundred years at most", at: node) }
         for node in try yaml.list(entries["exp_alerts"], of: "exp_alerts") {
             let parts = try yaml.mapping(node, of: "an expected alert", known: ["exp_labels", "exp_annotations"])
             let labels = try yaml.texts(parts["exp_labels"], "exp_labels")

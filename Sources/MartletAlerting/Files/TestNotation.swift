@@ -74,6 +74,7 @@ enum ValueNotation {
         let head = part[..<times]
         if let value = Double(head) { return Array(repeating: value, count: count + 1) }
         // The sign that divides start and step is not the first character, nor one of an exponent.
+        guard !head.isEmpty else { return nil }
         var index = head.index(after: head.startIndex)
         while index < head.endIndex {
             if head[index] == "+" || head[index] == "-", !"eE+-".contains(head[head.index(before: index)]) { break }

@@ -113,7 +113,7 @@ package struct AlertInstances: Sendable, Equatable {
                 instance.columns = sample.columns
                 instance.endedAt = nil
                 if former == nil { instance.state = .pending }
-                if instance.state == .pending, at - instance.activeSince >= rule.duration {
+                if instance.state == .pending, Self.elapsed(instance.activeSince, at) >= rule.duration {
                     instance.state = .firing
                     instance.firings.append(at)
                 }
@@ -124,12 +124,12 @@ package struct AlertInstances: Sendable, Equatable {
             } else if former == .firing {
                 let ended = held.contains(key) ? at : instance.endedAt ?? at
                 instance.endedAt = held.contains(key) ? nil : ended
-                if at - ended >= rule.keepFiring, !held.contains(key) {
+                if Self.elapsed(ended, at) >= rule.keepFiring, !held.contains(key) {
                     instance.isFlapping = Self.isFlapping(instance, rule, at)
                     if !instance.isFlapping { instance.state = nil }
                 }
             }
-            instance.firings.removeAll { at - $0 > rule.flapWindow }
+            instance.firings.removeAll { Self.elapsed($0, at) > rule.flapWindow }
             if former != instance.state {
                 let from = former ?? .inactive
                 transitions.append(
@@ -145,12 +145,18 @@ package struct AlertInstances: Sendable, Equatable {
         return transitions.sorted { (Self.text($0.labels), $0.fingerprint) < (Self.text($1.labels), $1.fingerprint) }
     }
 
+    /// Nanoseconds between two moments, the most that can be said where they are further apart.
+    private static func elapsed(_ start: Int64, _ end: Int64) -> Int64 {
+        let (span, overflow) = end.subtractingReportingOverflow(start)
+        return overflow ? (end > start ? .max : .min) : span
+    }
+
     private static func isFlapping(_ instance: Instance, _ rule: AlertRule, _ at: Int64) -> Bool {
         guard rule.flapLimit > 0 else { return false }
-        let recent = instance.firings.count { at - $0 <= rule.flapWindow }
+        let recent = instance.firings.count { elapsed($0, at) <= rule.flapWindow }
         if recent >= rule.flapLimit { return true }
         // One that flapped resolves when its condition has not held for the whole window.
-        return instance.isFlapping && at - (instance.endedAt ?? at) < rule.flapWindow
+        return instance.isFlapping && elapsed(instance.endedAt ?? at, at) < rule.flapWindow
     }
 
     private static func transition(
