@@ -8,7 +8,7 @@ import MartletStorage
 /// written over what stood for it. Late rows and corrections mark their buckets once more, so that the table always ends
 /// up as if the query had been run over everything. What is marked is kept with the rows that are written, in the same
 /// commit.
-final class ContinuousQueryTask: StreamTask {
+package final class ContinuousQueryTask: StreamTask {
     /// Rows that one step writes, about.
     private static let rowsPerStep = 50_000
     /// Of the time, the share that may be spent on this query is one in so many.
@@ -23,8 +23,8 @@ final class ContinuousQueryTask: StreamTask {
     private let source: String
     private let buckets: StandingQueryShape.Buckets
     /// The target's columns, in the query's order.
-    let outputColumns: [ColumnDescription]
-    private(set) var figures = StreamFigures()
+    package let outputColumns: [ColumnDescription]
+    package private(set) var figures = StreamFigures()
 
     /// Commits up to this one have marked their buckets.
     private var seenCommit: UInt64
@@ -37,7 +37,7 @@ final class ContinuousQueryTask: StreamTask {
     private var bucketsPerStep: Int64 = 1
     private var restUntil = Int64.min
 
-    init(_ definition: ContinuousQueryDefinition, _ host: StreamContext) throws(MartletError) {
+    package init(_ definition: ContinuousQueryDefinition, _ host: StreamContext) throws(MartletError) {
         self.definition = definition
         self.host = host
         let shape = try host.queries.shape(of: definition.query, in: host.namespace)
@@ -110,7 +110,7 @@ final class ContinuousQueryTask: StreamTask {
     /// Makes the target where there is none.
     ///
     /// - Throws: `.typeConflict` where there is one whose columns are others.
-    func prepare() throws(MartletError) {
+    package func prepare() throws(MartletError) {
         guard let present = try host.namespace.snapshot().schema(of: definition.target) else {
             return try host.namespace.createTable(
                 TableSchema(
@@ -134,7 +134,7 @@ final class ContinuousQueryTask: StreamTask {
 
     // MARK: Working
 
-    func noteErasure(of table: String, _ time: TimeRange) {
+    package func noteErasure(of table: String, _ time: TimeRange) {
         if table == source { noticed.append(time) }
     }
 
@@ -150,7 +150,7 @@ final class ContinuousQueryTask: StreamTask {
         noticed = []
     }
 
-    func step(_ moment: StreamMoment) throws(MartletError) -> StreamStep {
+    package func step(_ moment: StreamMoment) throws(MartletError) -> StreamStep {
         let changed = try moment.snapshot.timesChanged(of: source, after: seenCommit)
         seenCommit = moment.snapshot.commit
         if !changed.isEmpty {
@@ -207,20 +207,23 @@ final class ContinuousQueryTask: StreamTask {
             rows += batch.rowCount
             batches.append(RecordBatch(schema: outputColumns, columns: batch.columns, rowCount: batch.rowCount))
         }
+        // What is still marked is so once the commit that says it has succeeded, and not before.
+        var (marked, erased) = (marked, erased)
         marked.remove(range)
-        figures.error = nil
+        erased.remove(range)
+        let stateRow = stateRow(marked: marked, erased: erased)
         if let notice = result.notices.first {
             // Retention has moved the rows on, and what is left of them cannot give the answer: the former one stays.
             figures.remark = "kept what stood for \(Self.text(range)): \(notice)"
-            erased.remove(range)
             try host.commit([stateRow])
+            (self.marked, self.erased) = (marked, erased)
             return
         }
-        if erased.overlaps(range), try host.namespace.snapshot().schema(of: definition.target) != nil {
+        if self.erased.overlaps(range), try host.namespace.snapshot().schema(of: definition.target) != nil {
             _ = try host.namespace.delete(from: definition.target, time: range, series: .all)
         }
-        erased.remove(range)
         try host.commit([stateRow], batches.map { TableBatch(table: definition.target, batch: $0) })
+        (self.marked, self.erased) = (marked, erased)
         figures.rowsOut += rows
         if host.hasSubscribers { for batch in batches { host.publish(batch) } }
         let perBucket = max(1, Int64(rows) / max(1, bucketsPerStep))
@@ -233,9 +236,11 @@ final class ContinuousQueryTask: StreamTask {
 
     // MARK: State
 
-    private var stateRow: Row { host.stateRow(Self.statePart, "1;\(seenCommit);\(marked.text);\(erased.text)") }
+    private func stateRow(marked: TimeRanges, erased: TimeRanges) -> Row {
+        host.stateRow(Self.statePart, "1;\(seenCommit);\(marked.text);\(erased.text)")
+    }
 
-    func checkpoint() throws(MartletError) { try host.commit([stateRow]) }
+    package func checkpoint() throws(MartletError) { try host.commit([stateRow(marked: marked, erased: erased)]) }
 
     private func restore(_ text: String) throws(MartletError) {
         let parts = text.split(separator: ";", omittingEmptySubsequences: false).map(String.init)

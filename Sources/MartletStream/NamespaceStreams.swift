@@ -93,21 +93,12 @@ package final class NamespaceStreams: @unchecked Sendable {
     private func context(_ record: StreamRecord, isNew: Bool = false) -> StreamContext {
         StreamContext(
             name: record.definition.name, namespace: namespace, queries: queries,
-            createdAtCommit: record.createdAtCommit, createdAt: record.createdAt, isNew: isNew,
-            subscriptions: subscriptions)
-    }
-
-    private func task(_ record: StreamRecord, isNew: Bool = false) throws(MartletError) -> any StreamTask {
-        let context = context(record, isNew: isNew)
-        if case .continuousQuery(let definition) = record.definition {
-            return try ContinuousQueryTask(definition, context)
-        }
-        return try factory.task(record.definition, context)
+            createdAtCommit: record.createdAtCommit, isNew: isNew, subscriptions: subscriptions)
     }
 
     private func load(_ entry: Entry) {
         do throws(MartletError) {
-            entry.task = try task(entry.record)
+            entry.task = try factory.task(entry.record.definition, context(entry.record))
             entry.failure = nil
         } catch { fail(entry, error) }
     }
@@ -266,11 +257,14 @@ package final class NamespaceStreams: @unchecked Sendable {
             definition: definition, statement: text, isEnabled: true, createdAt: namespace.clock.now().nanoseconds,
             createdAtCommit: try namespace.snapshot().commit)
         // The new one is made before the former goes, so that a definition that cannot work changes nothing.
+        let context = context(record, isNew: true)
+        let task = try factory.task(definition, context)
+        try task.prepare()
+        if former != nil { try context.eraseState() }
+        try context.commit([record.row] + task.initialRows)
+        context.becameStored()
         let entry = Entry(record)
-        entry.task = try task(record, isNew: true)
-        if let query = entry.task as? ContinuousQueryTask { try query.prepare() }
-        if former != nil { try context(record).eraseState() }
-        try context(record).commit([record.row] + (entry.task?.initialRows ?? []))
+        entry.task = task
         if former != nil { subscriptions.end(definition.name) }
         entries[definition.name] = entry
         observe()

@@ -1,6 +1,7 @@
 import MartletModel
 import MartletQuery
 import MartletStorage
+import Synchronization
 
 /// What a task works with: its namespace, queries on it, its stored state, its subscribers.
 package final class StreamContext: Sendable {
@@ -13,22 +14,19 @@ package final class StreamContext: Sendable {
     package let queries: QueryEngine
     /// Unchanged by commits before it: rows of these were there when the stream was created.
     package let createdAtCommit: UInt64
-    /// When the stream was created, in nanoseconds since 1970.
-    package let createdAt: Int64
-    /// Whether state of that name is of a stream that this one takes the place of.
-    private let isNew: Bool
+    /// Whether state of that name is of a stream that this one takes the place of, and not its own.
+    private let isNew: Atomic<Bool>
     private let subscriptions: SubscriptionHub
 
     init(
-        name: String, namespace: any NamespaceEngine, queries: QueryEngine, createdAtCommit: UInt64, createdAt: Int64,
-        isNew: Bool, subscriptions: SubscriptionHub
+        name: String, namespace: any NamespaceEngine, queries: QueryEngine, createdAtCommit: UInt64, isNew: Bool,
+        subscriptions: SubscriptionHub
     ) {
         self.name = name
         self.namespace = namespace
         self.queries = queries
         self.createdAtCommit = createdAtCommit
-        self.createdAt = createdAt
-        self.isNew = isNew
+        self.isNew = Atomic(isNew)
         self.subscriptions = subscriptions
     }
 
@@ -54,9 +52,12 @@ package final class StreamContext: Sendable {
             time: Timestamp(nanoseconds: 0))
     }
 
+    /// The stream was created: from now on the state that is stored is its own.
+    func becameStored() { isNew.store(false, ordering: .releasing) }
+
     /// The parts of the stream's stored state.
     package func storedState() throws(MartletError) -> [String: String] {
-        guard !isNew, try namespace.snapshot().schema(of: Self.stateTable) != nil else { return [:] }
+        guard !isNew.load(ordering: .acquiring), try namespace.snapshot().schema(of: Self.stateTable) != nil else { return [:] }
         let query = try StandingQuery("SELECT part, state FROM \(Self.stateTable) WHERE stream = $1")
         let result = try queries.run(query, in: namespace, parameters: [.string(name)])
         var state: [String: String] = [:]

@@ -53,6 +53,8 @@ package struct StreamFigures: Sendable {
 package protocol StreamTask: AnyObject {
     /// Does a bounded part of what there is to do.
     func step(_ moment: StreamMoment) throws(MartletError) -> StreamStep
+    /// Makes what it writes into; called once, before a new task's definition is written.
+    func prepare() throws(MartletError)
     /// A statement erased rows of a table.
     func noteErasure(of table: String, _ time: TimeRange)
     /// What a new task wants written together with its definition.
@@ -68,13 +70,14 @@ package protocol StreamTask: AnyObject {
 }
 
 extension StreamTask {
+    package func prepare() throws(MartletError) {}
     package func noteErasure(of table: String, _ time: TimeRange) {}
     package var initialRows: [Row] { [] }
     package func checkpoint() throws(MartletError) {}
     package func run(_ statement: StreamStatement) throws(MartletError) -> StreamAnswer? { nil }
 }
 
-/// Makes the tasks of kinds that live on higher floors.
+/// Makes the tasks of streams: most kinds live on higher floors.
 package protocol StreamTaskFactory: Sendable {
     /// A task that goes on where its stored state ends.
     ///

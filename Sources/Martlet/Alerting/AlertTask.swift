@@ -44,8 +44,6 @@ final class AlertTask: StreamTask {
     /// Times that were missed and are still to be evaluated.
     private var missed: [Int64] = []
     private var lastWritten: Int64?
-    /// Transitions from this time on are not yet handed to the notifiers.
-    private var untoldSince: Int64?
     private var lastTransition = Int64.min
 
     init(_ definition: AlertDefinition, _ host: StreamContext, dispatcher: AlertDispatcher) throws(MartletError) {
@@ -70,8 +68,8 @@ final class AlertTask: StreamTask {
         }
         seenCommit = moment.snapshot.commit
         if let time = missed.first {
-            missed.removeFirst()
             try evaluate(at: time, now: moment.now)
+            missed.removeFirst()
             return StreamStep(hasMore: true)
         }
         let next = due(moment.now)
@@ -83,8 +81,8 @@ final class AlertTask: StreamTask {
             own.nanoseconds += spent
             restUntil = moment.now + min(max(Self.leastPause, spent * Self.restFactor), Self.longestPause)
         }
-        isDirty = false
         try evaluate(at: max(moment.now, (instances.lastEvaluation ?? .min) &+ 1), now: moment.now)
+        isDirty = false
         return StreamStep(due: due(moment.now))
     }
 
@@ -108,9 +106,11 @@ final class AlertTask: StreamTask {
             uncleared = try samples(of: clear, at: moment).map(\.labels)
         }
         own.rowsIn += 1
+        // States change once the commit that says so has succeeded, and not before.
+        var next = instances
         let transitions: [AlertTransition]
         do throws(MartletError) {
-            transitions = try instances.evaluate(
+            transitions = try next.evaluate(
                 rule,
                 AlertEvaluation(
                     active: active, uncleared: uncleared, hasData: time - lastData <= definition.noDataAfter),
@@ -121,6 +121,13 @@ final class AlertTask: StreamTask {
             instances.noteFailure(at: time)
             return
         }
+        if !transitions.isEmpty {
+            // They are not told yet: after a crash from here on they are told again.
+            try host.commit(try transitions.map(row) + [stateRow(next, untoldSince: time)])
+            lastTransition = time
+            lastWritten = now
+        }
+        instances = next
         own.error = nil
         own.series = instances.activeCount
         own.rowsOut += transitions.count
@@ -130,12 +137,6 @@ final class AlertTask: StreamTask {
             }
             return
         }
-        // They are not told yet: after a crash from here on they are told again.
-        untoldSince = time
-        try host.commit(try transitions.map(row) + [stateRow])
-        untoldSince = nil
-        lastTransition = time
-        lastWritten = now
         dispatcher.submit(transitions.compactMap { AlertNotification($0, namespace: host.namespace.name) })
         if host.hasSubscribers { host.publish(try batch(transitions)) }
     }
@@ -212,17 +213,18 @@ final class AlertTask: StreamTask {
 
     // MARK: State
 
-    var initialRows: [Row] { [stateRow] }
+    var initialRows: [Row] { [stateRow(instances)] }
 
-    private var stateRow: Row {
+    /// - Parameter untoldSince: transitions from this time on are not yet handed to the notifiers.
+    private func stateRow(_ instances: AlertInstances, untoldSince: Int64 = .max) -> Row {
         let queued = dispatcher.oldestUntold(of: definition.name, in: host.namespace.name)
-        let untold = min(queued ?? .max, untoldSince ?? .max)
+        let untold = min(queued ?? .max, untoldSince)
         let since = untold == .max ? lastTransition &+ 1 : untold
         return host.stateRow(Self.statePart, "1;\(seenCommit);\(since);\(Base64.encode(instances.bytes))")
     }
 
     func checkpoint() throws(MartletError) {
-        try host.commit([stateRow])
+        try host.commit([stateRow(instances)])
         lastWritten = host.namespace.clock.now().nanoseconds
     }
 

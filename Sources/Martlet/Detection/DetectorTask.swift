@@ -49,6 +49,8 @@ final class DetectorTask: StreamTask {
     private var judgedRows = 0
     private var restUntil = Int64.min
     private var lastCheckpoint: Int64?
+    /// Whether rows were judged whose verdicts could not be written: the states are then ahead of what is stored.
+    private var isAhead = false
 
     init(
         _ definition: DetectorDefinition, _ host: StreamContext, registry: DetectorRegistry
@@ -71,6 +73,11 @@ final class DetectorTask: StreamTask {
     // MARK: Working
 
     func step(_ moment: StreamMoment) throws(MartletError) -> StreamStep {
+        if isAhead {
+            // As after a crash: the rows since the stored states are judged again.
+            _ = try restore()
+            isAhead = false
+        }
         let changed = try moment.snapshot.timesChanged(of: definition.table, after: seenCommit)
         if !changed.isEmpty {
             newest = max(newest, changed.upperBound)
@@ -115,6 +122,7 @@ final class DetectorTask: StreamTask {
         }
         var output = AnomalyRows(definition, modelVersion: modelVersion)
         judgedRows = 0
+        isAhead = true
         for group in read.groups { try judge(group, range, into: &output) }
         pending.remove(range)
         figures.rowsIn += read.rowCount
@@ -127,6 +135,7 @@ final class DetectorTask: StreamTask {
             lastCheckpoint = now
         }
         try host.commit(rows)
+        isAhead = false
         if host.hasSubscribers, let batch = try output.batch() { host.publish(batch) }
         let spent = clock.monotonicNanoseconds() - begun
         figures.nanoseconds += spent
@@ -196,6 +205,7 @@ final class DetectorTask: StreamTask {
     }
 
     func checkpoint() throws(MartletError) {
+        if isAhead { return }
         if series.contains(where: { $0.learning.count > 0 }) { return }
         try host.commit(try checkpointRows())
     }
@@ -235,6 +245,9 @@ final class DetectorTask: StreamTask {
             let newest = Int64(parts[3]), let reads = Int64(parts[4]), let speaks = Int64(parts[5]),
             let version = Int64(parts[6]), let baseline = TimeRanges(text: parts[7])
         else { throw SeriesState.corrupt(definition.name) }
+        series = []
+        places = [:]
+        rowsSinceCheckpoint = 0
         seenCommit = commit
         pending = ranges
         self.newest = newest

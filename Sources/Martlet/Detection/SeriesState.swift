@@ -1,5 +1,6 @@
 import MartletDetectors
 import MartletModel
+import MartletStorage
 
 /// What a detector knows of one series or group.
 final class SeriesState {
@@ -18,7 +19,7 @@ final class SeriesState {
     }
 
     let tags: [(key: String, value: String)]
-    /// `host=a,region=north`.
+    /// `host=a,region=north`, with a backslash before backslashes, commas and equals signs of the texts.
     let name: String
     let scorer: AnomalyScorer
     /// The time of the last row that was judged or learnt from.
@@ -36,7 +37,7 @@ final class SeriesState {
     init(tags: [(key: String, value: String)], scorer: AnomalyScorer) {
         self.tags = tags
         self.scorer = scorer
-        name = tags.map { "\($0.key)=\($0.value)" }.joined(separator: ",")
+        name = PairList.encode(tags.map { ($0.key, $0.value) })
         learning = Baseline(dimensions: scorer.dimensions)
     }
 

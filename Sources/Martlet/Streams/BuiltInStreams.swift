@@ -3,7 +3,7 @@ import MartletModel
 import MartletQuery
 import MartletStream
 
-/// Makes detectors and alerts.
+/// Makes continuous queries, detectors and alerts.
 struct BuiltInStreams: StreamTaskFactory {
     let detectors: DetectorRegistry
     let dispatcher: AlertDispatcher
@@ -12,8 +12,7 @@ struct BuiltInStreams: StreamTaskFactory {
         switch definition {
         case .detector(let detector): return try DetectorTask(detector, host, registry: detectors)
         case .alert(let alert): return try AlertTask(alert, host, dispatcher: dispatcher)
-        case .continuousQuery:
-            throw MartletError(.internal, "continuous queries are made on the floor below")
+        case .continuousQuery(let query): return try ContinuousQueryTask(query, host)
         }
     }
 }

@@ -190,8 +190,8 @@ package struct RetentionPolicies: Sendable {
 }
 
 /// `a=1,b=2`, with a backslash before backslashes, commas and equals signs of the texts.
-enum PairList {
-    static func encode(_ pairs: [(String, String)]) -> String {
+package enum PairList {
+    package static func encode(_ pairs: [(String, String)]) -> String {
         func escaped(_ text: String) -> String {
             var result = ""
             for character in text.unicodeScalars {
