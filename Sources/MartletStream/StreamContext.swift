@@ -57,7 +57,9 @@ package final class StreamContext: Sendable {
 
     /// The parts of the stream's stored state.
     package func storedState() throws(MartletError) -> [String: String] {
-        guard !isNew.load(ordering: .acquiring), try namespace.snapshot().schema(of: Self.stateTable) != nil else { return [:] }
+        guard !isNew.load(ordering: .acquiring), try namespace.snapshot().schema(of: Self.stateTable) != nil else {
+            return [:]
+        }
         let query = try StandingQuery("SELECT part, state FROM \(Self.stateTable) WHERE stream = $1")
         let result = try queries.run(query, in: namespace, parameters: [.string(name)])
         var state: [String: String] = [:]

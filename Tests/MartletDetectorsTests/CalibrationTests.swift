@@ -90,7 +90,8 @@ import Testing
     func `raw scores spread no further than the calibration holds apart`(method: String, hasSeason: Bool) throws {
         let kind = try DetectorRegistry.builtIn.method(method)
         let count = kind.dimensions.lowerBound
-        let detector = try kind.make(try DetectorRegistry.builtIn.parameters(of: method), count)
+        let detector = try kind.make(
+            try DetectorRegistry.builtIn.parameters(of: method, DetectorTests.small(method)), count)
         guard !detector.isCalibrated else { return }
         var shape = hasSeason ? LabelledSeries.Shape() : .steady
         shape.dimensions = count

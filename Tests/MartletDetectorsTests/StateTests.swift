@@ -23,6 +23,8 @@ import Testing
         if own.contains("recent") { text += ", recent = 4" }
         if own.contains("states") { text += ", states = 8" }
         if own.contains("window") { text += ", window = 8" }
+        if own.contains("history") { text += ", history = 64" }
+        if own.contains("units") { text += ", units = 3, epochs = 3" }
         let scorer = try DetectorRegistry.builtIn.scorer(method, text, dimensions: dimensions(method))
         for row in 0..<rows { _ = try scorer.score(time(row), values(row, dimensions(method))) }
         return scorer

@@ -20,8 +20,11 @@ extension DetectorRegistry {
         registry.register(UnivariateDetector<SeasonalResidual>.method)
         registry.register(UnivariateDetector<SPOT>.method)
         registry.register(UnivariateDetector<Novelty>.method)
+        registry.register(UnivariateDetector<MatrixProfile>.method)
         registry.register(IsolationForest.method)
+        registry.register(RandomCutForest.method)
         registry.register(CorrelationBreak.method)
+        registry.register(LSTMAutoencoder.method)
         registry.register(AutoDetector.method)
         return registry
     }()
