@@ -227,6 +227,7 @@ package final class NamespaceStreams: @unchecked Sendable {
             schedule()
             return answer ?? Self.done("", name, changed: false)
         case .show(let listing, let name): return try show(listing, of: name, statement)
+        case .detect: throw MartletError(.unsupported, "DETECT is no statement on what stands in a namespace")
         }
     }
 

@@ -69,10 +69,12 @@ package final class StreamContext: Sendable {
         return state
     }
 
-    /// Forgets the stream's stored state.
-    package func eraseState() throws(MartletError) {
+    /// Forgets the stream's stored state, but for one part where it is named.
+    package func eraseState(except part: String? = nil) throws(MartletError) {
         guard try namespace.snapshot().schema(of: Self.stateTable) != nil else { return }
-        _ = try namespace.delete(from: Self.stateTable, time: .all, series: .equals("stream", name))
+        var series = [TagPredicate.equals("stream", name)]
+        if let part { series.append(.not(.equals("part", part))) }
+        _ = try namespace.delete(from: Self.stateTable, time: .all, series: .and(series))
     }
 
     /// Hands rows to those who subscribed to the stream.

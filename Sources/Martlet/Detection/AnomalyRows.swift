@@ -6,6 +6,7 @@ import MartletQuery
 struct AnomalyRows {
     static let table = "_anomalies"
     static let eventTable = "_anomaly_events"
+    static let modelTable = "_models"
     /// Normal rows after which an event is over.
     private static let quietRows: Int64 = 5
 
@@ -19,17 +20,13 @@ struct AnomalyRows {
     ]
 
     private let definition: DetectorDefinition
-    private let modelVersion: Int64
     private var made: [Row] = []
     private var told: [[FieldValue?]] = []
     /// Events that changed, by series.
     private var events: [ObjectIdentifier: (state: SeriesState, event: SeriesState.Event, isOver: Bool)] = [:]
     private(set) var anomalyCount = 0
 
-    init(_ definition: DetectorDefinition, modelVersion: Int64) {
-        self.definition = definition
-        self.modelVersion = modelVersion
-    }
+    init(_ definition: DetectorDefinition) { self.definition = definition }
 
     /// Takes note of what was said about a row.
     ///
@@ -78,12 +75,12 @@ struct AnomalyRows {
         _ time: Int64, _ row: UnsafePointer<Double>, _ verdict: Verdict, _ severity: Severity,
         _ event: SeriesState.Event, _ state: SeriesState
     ) {
-        let explanation = state.scorer.detector.explanation
+        let explanation = state.scorer.scorer.detector.explanation
         var fields: [String: FieldValue] = [
             "series": .string(state.name), "score": .float64(verdict.score),
             "significance": .float64(verdict.significance), "severity": .string(severity.name),
             "is_alarm": .bool(verdict.isAlarm), "method": .string(definition.method),
-            "model_version": .int64(modelVersion), "reason": .string(explanation.reason),
+            "model_version": .int64(state.version), "reason": .string(explanation.reason),
             "event_start": .int64(event.start),
         ]
         if row[0].isFinite { fields["value"] = .float64(row[0]) }
@@ -112,7 +109,7 @@ struct AnomalyRows {
             "series": .string(state.name), "end_time": .int64(event.end), "peak_time": .int64(event.peakTime),
             "peak_score": .float64(event.peakScore), "peak_significance": .float64(event.peakSignificance),
             "severity": .string(event.severity.name), "rows": .int64(event.rowCount), "is_over": .bool(isOver),
-            "model_version": .int64(modelVersion),
+            "model_version": .int64(state.version),
         ]
         if event.peakValue.isFinite { fields["peak_value"] = .float64(event.peakValue) }
         return Row(
@@ -120,10 +117,41 @@ struct AnomalyRows {
             time: Timestamp(nanoseconds: event.start))
     }
 
-    /// The tags of what is written about a series: its own, and the detector's name.
-    static func tags(_ detector: String, _ tags: [(key: String, value: String)]) -> [String: String] {
+    /// Takes note of what a row changed about a series' model: `_models` gets a row for each model, at the time from which
+    /// it judges, and the model's accuracy when that is known.
+    mutating func noteModel(_ change: AdaptiveScorer.Change, _ state: SeriesState) {
+        guard change != .relearnt, let since = state.scorer.judgesSince else { return }
+        let model = state.scorer
+        var fields: [String: FieldValue] = [
+            "series": .string(state.name), "version": .int64(state.version),
+        ]
+        if change == .learnt {
+            fields["method"] = .string(definition.method)
+            fields["parameters"] = .string(model.scorer.parameters.text)
+            fields["cause"] = .string(model.relearnings > 0 ? "drift" : state.version > 1 ? "training" : "creation")
+            fields["trained_from"] = .int64(model.learntFrom ?? since)
+            fields["trained_at"] = .int64(state.trainedAt ?? since)
+            fields["remarks"] = .string(model.scorer.detector.remarks.joined(separator: "; "))
+        } else if let accuracy = model.accuracy {
+            fields["held_back_rows"] = .int64(Int64(accuracy.rows))
+            fields["false_share"] = .float64(Double(accuracy.falseAnomalies) / Double(max(accuracy.rows, 1)))
+            fields["recall_spikes"] = .float64(accuracy.spikes.share)
+            fields["recall_shifts"] = .float64(accuracy.shifts.share)
+            fields["recall_flat_lines"] = .float64(accuracy.flatLines.share)
+        }
+        made.append(
+            Row(
+                Self.modelTable, tags: Self.tags(definition.name, state.tags, model: state.version), fields: fields,
+                time: Timestamp(nanoseconds: since)))
+    }
+
+    /// The tags of what is written about a series: its own, the detector's name, and the version of a model.
+    static func tags(
+        _ detector: String, _ tags: [(key: String, value: String)], model version: Int64? = nil
+    ) -> [String: String] {
         var result = ["detector": detector]
-        for (key, value) in tags { result[key == "detector" ? "detector_" : key] = value }
+        if let version { result["model"] = "\(version)" }
+        for (key, value) in tags { result[result[key] == nil ? key : key + "_"] = value }
         return result
     }
 

@@ -48,35 +48,55 @@ struct DetectorReader {
     }
 
     private let query: StandingQuery
-    private let host: StreamContext
+    private let namespace: any NamespaceEngine
+    private let queries: QueryEngine
     private let tags: [String]
     private let dimensions: Int
 
+    /// - Parameter source: gives the rows, in place of the definition's table.
     /// - Throws: `.notFound` and `.semantic` where the table, a tag or a value is not there.
-    init(_ definition: DetectorDefinition, _ host: StreamContext) throws(MartletError) {
-        self.host = host
+    init(
+        _ definition: DetectorDefinition, source: StandingQuery? = nil, _ namespace: any NamespaceEngine,
+        _ queries: QueryEngine
+    ) throws(MartletError) {
+        self.namespace = namespace
+        self.queries = queries
         dimensions = definition.values.count
-        guard let schema = try host.namespace.snapshot().schema(of: definition.table) else {
-            throw MartletError(
-                .notFound, "there is no table '\(definition.table)'",
-                hint: "a detector is made when its table has rows; tables appear with the first one")
+        let present: [String]
+        if let source {
+            let columns = try queries.shape(of: source, in: namespace).columns
+            guard columns.contains(where: { $0.name == "time" && $0.type == .timestamp }) else {
+                throw MartletError(
+                    .semantic, "the query gives no TIMESTAMP that is called 'time'",
+                    hint: "rows are judged in order of time: SELECT time, ..., or ... AS time")
+            }
+            present = columns.filter { $0.type == .string }.map(\.name)
+        } else {
+            guard let schema = try namespace.snapshot().schema(of: definition.table) else {
+                throw MartletError(
+                    .notFound, "there is no table '\(definition.table)'",
+                    hint: "a detector is made when its table has rows; tables appear with the first one")
+            }
+            present = schema.tags
         }
-        tags = definition.groups ?? schema.tags
-        for tag in tags where !schema.tags.contains(tag) {
+        tags = definition.groups ?? present
+        for tag in tags where !present.contains(tag) {
             throw MartletError(
-                .notFound, "table '\(schema.name)' has no tag '\(tag)'",
-                hint: "its tags are \(schema.tags.joined(separator: ", "))")
+                .notFound,
+                source == nil ? "table '\(definition.table)' has no tag '\(tag)'" : "the query gives no text '\(tag)'",
+                hint: present.isEmpty ? nil : "there are \(present.joined(separator: ", "))")
         }
         func quoted(_ name: String) -> String {
             "\"" + name.split(separator: "\"", omittingEmptySubsequences: false).joined(separator: "\"\"") + "\""
         }
         let columns =
             ["time"] + tags.map(quoted) + definition.values.map { "CAST((\($0)) AS DOUBLE)" }
-        var sql = "SELECT \(columns.joined(separator: ", ")) FROM \(quoted(schema.name))"
+        let from = source.map { "(\($0.sql)) AS detected" } ?? quoted(definition.table)
+        var sql = "SELECT \(columns.joined(separator: ", ")) FROM \(from)"
         if let filter = definition.filter { sql += " WHERE (\(filter))" }
         do throws(MartletError) {
             query = try StandingQuery(sql)
-            _ = try host.queries.shape(of: query, in: host.namespace)
+            _ = try queries.shape(of: query, in: namespace)
         } catch {
             // The place would be one in the text above, which nobody has seen.
             throw MartletError(error.code, error.message, hint: error.hint)
@@ -85,7 +105,7 @@ struct DetectorReader {
 
     /// The rows of a range by series, in the order of the series' keys; `nil` where there are more than `limit`.
     func rows(of range: TimeRange, limit: Int) throws(MartletError) -> (groups: [Group], rowCount: Int)? {
-        let result = try host.queries.run(query, in: host.namespace, over: range)
+        let result = try queries.run(query, in: namespace, over: range)
         var groups: [[UInt8]: Group] = [:]
         var count = 0
         while let batch = try result.next() {

@@ -43,6 +43,8 @@ final class DetectorTask: StreamTask {
     private var start: (reads: Int64, speaks: Int64) = (.min, .min)
     private var baseline: TimeRange?
     private var modelVersion: Int64 = 1
+    /// When all series last began to learn anew.
+    private var trainedAt: Int64
     private var slice = DetectorTask.firstSlice
     private var rowsSinceCheckpoint = 0
     /// Rows that the last slice judged, of those that it read, and until when the detector rests.
@@ -60,7 +62,8 @@ final class DetectorTask: StreamTask {
         self.registry = registry
         clock = host.namespace.clock
         baseline = definition.baseline
-        reader = try DetectorReader(definition, host)
+        trainedAt = clock.now().nanoseconds
+        reader = try DetectorReader(definition, host.namespace, host.queries)
         _ = try registry.scorer(definition.method, definition.parameters, dimensions: definition.values.count)
         if try !restore() {
             let stored = try host.namespace.snapshot().timesChanged(of: definition.table, after: 0)
@@ -85,7 +88,12 @@ final class DetectorTask: StreamTask {
         }
         seenCommit = moment.snapshot.commit
         figures.lag = pending.ranges.first.map { max(0, newest - $0.lowerBound) } ?? 0
-        guard let first = pending.ranges.first else { return StreamStep() }
+        guard let first = pending.ranges.first else {
+            guard let interval = definition.retraining.interval else { return StreamStep() }
+            if moment.now - trainedAt < interval { return StreamStep(due: trainedAt + interval) }
+            try train(nil)
+            return StreamStep(hasMore: true)
+        }
         if moment.now < restUntil { return StreamStep(due: restUntil) }
         var upper = first.upperBound
         if definition.lateness > 0 {
@@ -120,7 +128,7 @@ final class DetectorTask: StreamTask {
             slice = max(1, slice / 8)
             return
         }
-        var output = AnomalyRows(definition, modelVersion: modelVersion)
+        var output = AnomalyRows(definition)
         judgedRows = 0
         isAhead = true
         for group in read.groups { try judge(group, range, into: &output) }
@@ -156,10 +164,12 @@ final class DetectorTask: StreamTask {
         if let place = places[group.key] {
             state = series[place]
         } else {
+            let scorer = try registry.scorer(
+                definition.method, definition.parameters, dimensions: definition.values.count)
             state = SeriesState(
                 tags: group.tags,
-                scorer: try registry.scorer(
-                    definition.method, definition.parameters, dimensions: definition.values.count))
+                scorer: AdaptiveScorer(scorer, registry: registry, followsDrift: definition.retraining.onDrift),
+                firstVersion: modelVersion)
             places[group.key] = series.count
             series.append(state)
         }
@@ -178,8 +188,17 @@ final class DetectorTask: StreamTask {
                 }
                 try train(state)
             }
-            guard let verdict = try state.scorer.score(time, row) else { return }
-            output.add(time, row, verdict, state, speaks: time >= start.speaks)
+            let verdict: Verdict?
+            do throws(MartletError) { verdict = try state.scorer.score(time, row) } catch {
+                // One series that nothing can be learnt from holds up no other; it tries again with its next rows.
+                figures.remark = "\(state.name): \(error.message)"
+                return
+            }
+            if let change = state.scorer.change {
+                if change == .learnt { state.trainedAt = clock.now().nanoseconds }
+                output.noteModel(change, state)
+            }
+            if let verdict { output.add(time, row, verdict, state, speaks: time >= start.speaks) }
         }
     }
 
@@ -207,7 +226,9 @@ final class DetectorTask: StreamTask {
     func checkpoint() throws(MartletError) {
         if isAhead { return }
         if series.contains(where: { $0.learning.count > 0 }) { return }
+        isAhead = true
         try host.commit(try checkpointRows())
+        isAhead = false
     }
 
     private func checkpointRows() throws(MartletError) -> [Row] {
@@ -230,8 +251,9 @@ final class DetectorTask: StreamTask {
 
     private var positionRow: Row {
         let position = [
-            "1", "\(seenCommit)", pending.text, "\(newest)", "\(start.reads)", "\(start.speaks)",
+            "2", "\(seenCommit)", pending.text, "\(newest)", "\(start.reads)", "\(start.speaks)",
             "\(modelVersion)", baseline.map { "\($0.lowerBound):\($0.upperBound)" } ?? "",
+            "\(trainedAt)",
         ]
         return host.stateRow(Self.statePart, position.joined(separator: ";"))
     }
@@ -241,9 +263,9 @@ final class DetectorTask: StreamTask {
         let stored = try host.storedState()
         guard let position = stored[Self.statePart] else { return false }
         let parts = position.split(separator: ";", omittingEmptySubsequences: false).map(String.init)
-        guard parts.count == 8, parts[0] == "1", let commit = UInt64(parts[1]), let ranges = TimeRanges(text: parts[2]),
+        guard parts.count == 9, parts[0] == "2", let commit = UInt64(parts[1]), let ranges = TimeRanges(text: parts[2]),
             let newest = Int64(parts[3]), let reads = Int64(parts[4]), let speaks = Int64(parts[5]),
-            let version = Int64(parts[6]), let baseline = TimeRanges(text: parts[7])
+            let version = Int64(parts[6]), let baseline = TimeRanges(text: parts[7]), let trainedAt = Int64(parts[8])
         else { throw SeriesState.corrupt(definition.name) }
         series = []
         places = [:]
@@ -254,8 +276,12 @@ final class DetectorTask: StreamTask {
         start = (reads, speaks)
         modelVersion = version
         self.baseline = baseline.ranges.first
+        self.trainedAt = trainedAt
         for (part, text) in stored.sorted(by: { $0.key < $1.key }) where part != Self.statePart {
-            let state = try SeriesState(decoding: text, of: definition.name, registry: registry)
+            let state = try SeriesState(
+                decoding: text, of: definition.name, registry: registry, followsDrift: definition.retraining.onDrift)
+            // What was learnt before TRAIN is not the model's any more, and may not be erased yet.
+            if state.firstVersion != modelVersion { continue }
             places[DetectorReader.key(state.tags)] = series.count
             series.append(state)
         }
@@ -264,22 +290,30 @@ final class DetectorTask: StreamTask {
 
     // MARK: Statements
 
+    /// Forgets what was learnt and learns anew, from the range or from the last 14 days, as the next version.
+    private func train(_ range: TimeRange?) throws(MartletError) {
+        isAhead = true
+        modelVersion = series.reduce(modelVersion) { max($0, $1.version) } + 1
+        series = []
+        places = [:]
+        baseline = range
+        let speaks = newest == .min ? Int64.min : newest &+ 1
+        let (reads, overflow) = newest.subtractingReportingOverflow(Self.learningSpan)
+        start = (range?.lowerBound ?? (overflow ? .min : reads), speaks)
+        pending = TimeRanges()
+        seenCommit = 0
+        rowsSinceCheckpoint = 0
+        lastCheckpoint = nil
+        trainedAt = clock.now().nanoseconds
+        try host.commit(initialRows)
+        isAhead = false
+        try host.eraseState(except: Self.statePart)
+    }
+
     func run(_ statement: StreamStatement) throws(MartletError) -> StreamAnswer? {
         switch statement {
         case .train(_, let range):
-            series = []
-            places = [:]
-            baseline = range ?? definition.baseline
-            modelVersion += 1
-            let speaks = newest == .min ? Int64.min : newest &+ 1
-            let (reads, overflow) = newest.subtractingReportingOverflow(Self.learningSpan)
-            start = (baseline?.lowerBound ?? (overflow ? .min : reads), speaks)
-            pending = TimeRanges()
-            seenCommit = 0
-            rowsSinceCheckpoint = 0
-            lastCheckpoint = nil
-            try host.eraseState()
-            try host.commit(initialRows)
+            try train(range ?? definition.baseline)
             return StreamAnswer(
                 columns: [
                     ColumnDescription("statement", .string), ColumnDescription("name", .string),
@@ -299,15 +333,21 @@ final class DetectorTask: StreamTask {
             ColumnDescription("method", .string), ColumnDescription("version", .int64),
             ColumnDescription("rows", .int64), ColumnDescription("trained_from", .timestamp),
             ColumnDescription("trained_to", .timestamp), ColumnDescription("bytes", .int64),
-            ColumnDescription("remarks", .string),
+            ColumnDescription("remarks", .string), ColumnDescription("trained_at", .timestamp),
+            ColumnDescription("recall_spikes", .float64), ColumnDescription("recall_shifts", .float64),
+            ColumnDescription("recall_flat_lines", .float64), ColumnDescription("false_share", .float64),
         ]
+        func moment(_ time: Int64?) -> FieldValue? { time.map { .timestamp(Timestamp(nanoseconds: $0)) } }
         let rows = series.sorted { $0.name < $1.name }.map { state -> [FieldValue?] in
             [
-                .string(definition.name), .string(state.name), .string(definition.method), .int64(modelVersion),
-                .int64(state.rowCount), state.firstTime.map { .timestamp(Timestamp(nanoseconds: $0)) },
-                state.firstTime == nil ? nil : .timestamp(Timestamp(nanoseconds: state.cursor)),
-                .int64(Int64(state.scorer.stateBytes)),
-                .string(state.scorer.detector.remarks.joined(separator: "; ")),
+                .string(definition.name), .string(state.name), .string(definition.method), .int64(state.version),
+                .int64(state.rowCount), moment(state.scorer.learntFrom ?? state.firstTime),
+                moment(state.firstTime == nil ? nil : state.cursor), .int64(Int64(state.scorer.stateBytes)),
+                .string(state.scorer.scorer.detector.remarks.joined(separator: "; ")), moment(state.trainedAt),
+                state.scorer.accuracy.map { .float64($0.spikes.share) },
+                state.scorer.accuracy.map { .float64($0.shifts.share) },
+                state.scorer.accuracy.map { .float64($0.flatLines.share) },
+                state.scorer.accuracy.map { .float64(Double($0.falseAnomalies) / Double(max($0.rows, 1))) },
             ]
         }
         return StreamAnswer(columns: columns, rows: rows)

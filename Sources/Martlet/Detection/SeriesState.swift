@@ -21,7 +21,11 @@ final class SeriesState {
     let tags: [(key: String, value: String)]
     /// `host=a,region=north`, with a backslash before backslashes, commas and equals signs of the texts.
     let name: String
-    let scorer: AnomalyScorer
+    let scorer: AdaptiveScorer
+    /// The detector's model version when the series was first seen; each relearning adds one.
+    let firstVersion: Int64
+    /// When the model began to judge, by the engine's clock.
+    var trainedAt: Int64?
     /// The time of the last row that was judged or learnt from.
     var cursor = Int64.min
     var rowCount: Int64 = 0
@@ -34,21 +38,24 @@ final class SeriesState {
     /// Whether it differs from what is stored.
     var isChanged = false
 
-    init(tags: [(key: String, value: String)], scorer: AnomalyScorer) {
+    var version: Int64 { firstVersion + scorer.relearnings }
+
+    init(tags: [(key: String, value: String)], scorer: AdaptiveScorer, firstVersion: Int64) {
         self.tags = tags
         self.scorer = scorer
+        self.firstVersion = firstVersion
         name = PairList.encode(tags.map { ($0.key, $0.value) })
-        learning = Baseline(dimensions: scorer.dimensions)
+        learning = Baseline(dimensions: scorer.scorer.dimensions)
     }
 
     // MARK: Coding
 
-    private static let version: UInt64 = 1
+    private static let version: UInt64 = 2
 
     static func corrupt(_ detector: String) -> MartletError {
         MartletError(
             .corrupt, "the stored state of the detector '\(detector)' is not one that this version wrote",
-            hint: "TRAIN DETECTOR \(detector) lets it learn anew")
+            hint: "CREATE OR REPLACE DETECTOR lets it learn anew")
     }
 
     /// Everything as text, little-endian numbers in Base64: format-spec/stream-state.md.
@@ -71,6 +78,8 @@ final class SeriesState {
         put(cursor)
         put(rowCount)
         put(firstTime ?? .min)
+        put(firstVersion)
+        put(trainedAt ?? .min)
         put(UInt64((isTrained ? 1 : 0) | (event == nil ? 0 : 2)))
         if let event {
             for value in [event.start, event.end, event.peakTime, event.rowCount, event.quiet] { put(value) }
@@ -82,7 +91,9 @@ final class SeriesState {
     }
 
     /// - Throws: `.corrupt`; what the registry throws for a detector that it does not know.
-    convenience init(decoding encoded: String, of detector: String, registry: DetectorRegistry) throws(MartletError) {
+    convenience init(
+        decoding encoded: String, of detector: String, registry: DetectorRegistry, followsDrift: Bool
+    ) throws(MartletError) {
         guard let bytes = Base64.decode(encoded) else { throw Self.corrupt(detector) }
         var position = 0
         func word() throws(MartletError) -> UInt64 {
@@ -105,6 +116,8 @@ final class SeriesState {
         let cursor = try number()
         let rowCount = try number()
         let firstTime = try number()
+        let firstVersion = try number()
+        let trainedAt = try number()
         let flags = try word()
         var event: Event?
         if flags & 2 != 0 {
@@ -116,7 +129,12 @@ final class SeriesState {
                 peakScore: Double(bitPattern: score), peakValue: Double(bitPattern: value), severity: severity,
                 rowCount: rows, quiet: quiet)
         }
-        self.init(tags: tags, scorer: try registry.scorer(restoring: Array(bytes[position...])))
+        self.init(
+            tags: tags,
+            scorer: try AdaptiveScorer(
+                restoring: Array(bytes[position...]), registry: registry, followsDrift: followsDrift),
+            firstVersion: firstVersion)
+        self.trainedAt = trainedAt == .min ? nil : trainedAt
         self.cursor = cursor
         self.rowCount = rowCount
         self.firstTime = firstTime == .min ? nil : firstTime

@@ -9,7 +9,7 @@ import Synchronization
 /// and its end ends them.
 final class StreamingDirectory: NamespaceDirectory, StreamHost {
     private let engine: StorageEngine
-    private let factory: any StreamTaskFactory
+    private let factory: BuiltInStreams
     /// Streams of all namespaces work here, one after the other: never more than one core.
     private let queue = DispatchQueue(label: "martlet.streams", qos: .utility)
     private let running = Mutex<[String: NamespaceStreams]>([:])
@@ -17,7 +17,7 @@ final class StreamingDirectory: NamespaceDirectory, StreamHost {
     private let queries = Mutex<QueryEngine?>(nil)
     private let isReadOnly: Bool
 
-    init(_ engine: StorageEngine, factory: any StreamTaskFactory, isReadOnly: Bool) {
+    init(_ engine: StorageEngine, factory: BuiltInStreams, isReadOnly: Bool) {
         self.engine = engine
         self.factory = factory
         self.isReadOnly = isReadOnly
@@ -64,7 +64,13 @@ final class StreamingDirectory: NamespaceDirectory, StreamHost {
         return streams
     }
 
-    func run(_ statement: StreamStatement, namespace name: String) throws(MartletError) -> StreamAnswer {
+    func run(
+        _ statement: StreamStatement, namespace name: String, check: QueryCancellation
+    ) throws(MartletError) -> StreamAnswer {
+        if case .detect(let detection) = statement {
+            guard let queries = queries.withLock({ $0 }) else { throw MartletError(.closed, "the database is closed") }
+            return try DetectionRunner(detection, engine.namespace(name), queries, factory.detectors).run(check)
+        }
         if isReadOnly {
             throw MartletError(
                 .readOnly, "the database was opened for reading only; its writer runs what stands in it",

@@ -115,7 +115,12 @@ public final class AnomalyScorer {
     public func score(_ time: Int64, _ row: UnsafePointer<Double>) throws(MartletError) -> Verdict? {
         if baseline != nil {
             baseline?.append(time, row)
-            if let rows = baseline, rows.count >= baselineRows { try train(rows) }
+            guard let rows = baseline, rows.count >= baselineRows else { return nil }
+            do throws(MartletError) { try train(rows) } catch {
+                // It tries again with as many rows as come next.
+                baseline = Baseline(dimensions: dimensions)
+                throw error
+            }
             return nil
         }
         policy.advance(time)
@@ -148,14 +153,7 @@ public final class AnomalyScorer {
         try archive.transfer(&pending)
         if pending {
             var rows = baseline ?? Baseline(dimensions: dimensions)
-            let count = try archive.transferCount(
-                rows.count, maximum: max(baselineRows, 1), bytesEach: 8 * (dimensions + 1))
-            if archive.isReading {
-                rows.times = [Int64](repeating: 0, count: count)
-                rows.values = [Double](repeating: 0, count: count * dimensions)
-            }
-            for index in 0..<count { try archive.transfer(&rows.times[index]) }
-            for index in 0..<count * dimensions { try archive.transfer(&rows.values[index]) }
+            try rows.transfer(&archive, maximum: max(baselineRows, 1))
             baseline = rows
             return
         }

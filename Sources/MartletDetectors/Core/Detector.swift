@@ -68,6 +68,16 @@ public struct Baseline: Sendable {
         times.append(time)
         for index in 0..<dimensions { values.append(row[index]) }
     }
+
+    mutating func transfer(_ archive: inout StateArchive, maximum: Int) throws(MartletError) {
+        let count = try archive.transferCount(count, maximum: maximum, bytesEach: 8 * (dimensions + 1))
+        if archive.isReading {
+            times = [Int64](repeating: 0, count: count)
+            values = [Double](repeating: 0, count: count * dimensions)
+        }
+        for index in 0..<count { try archive.transfer(&times[index]) }
+        for index in 0..<count * dimensions { try archive.transfer(&values[index]) }
+    }
 }
 
 /// What a detector made of a row.

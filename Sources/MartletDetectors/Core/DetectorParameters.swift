@@ -50,6 +50,11 @@ public struct DetectorParameters: Sendable, Hashable {
     /// The names, in the order in which the detector lists them.
     public var names: [String] { known.map(\.name) }
 
+    /// All of them as `name = number, ...`.
+    public var text: String {
+        zip(known, values).map { "\($0.name) = \(shortText($1))" }.joined(separator: ", ")
+    }
+
     /// The value of a parameter that the detector lists.
     public subscript(name: String) -> Double {
         guard let index = known.firstIndex(where: { $0.name == name }) else {

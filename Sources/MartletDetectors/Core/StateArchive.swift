@@ -107,6 +107,26 @@ public struct StateArchive {
         }
     }
 
+    /// A moment that may not have come: a truth value, and 8 bytes where it is true.
+    mutating func transfer(_ value: inout Int64?) throws(MartletError) {
+        var isPresent = value != nil
+        try transfer(&isPresent)
+        var moment = value ?? 0
+        if isPresent { try transfer(&moment) }
+        value = isPresent ? moment : nil
+    }
+
+    /// A count, and that many bytes.
+    mutating func transfer(_ value: inout [UInt8], maximum: Int) throws(MartletError) {
+        let count = try transferCount(value.count, maximum: maximum, bytesEach: 1)
+        if isReading {
+            value = Array(bytes[position..<position + count])
+            position += count
+        } else {
+            bytes += value
+        }
+    }
+
     /// How many elements follow, at most `maximum`; memory is taken only for bytes that are there.
     public mutating func transferCount(
         _ count: Int, maximum: Int, bytesEach: Int

@@ -14,7 +14,9 @@ struct StreamRunner {
                 hint: "they belong to the process that writes the directory: open it for writing, or ask the daemon")
         }
         let answer = try context.located(at: 0) { () throws(MartletError) in
-            try host.run(statement, namespace: context.namespace.name)
+            try host.run(statement, namespace: context.namespace.name) { () throws(MartletError) in
+                try context.query.check()
+            }
         }
         let first = try RowsPlan.of("streams", answer.columns, answer.rows)
         guard let more = answer.more else { return RowsOperator(first, context: context) }

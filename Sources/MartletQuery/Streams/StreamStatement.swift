@@ -49,7 +49,31 @@ package struct DetectorDefinition: Sendable {
     package var baseline: TimeRange?
     /// Nanoseconds that a row may be late and still be judged in order.
     package var lateness: Int64
+    package var retraining: Retraining
     package var start: StreamStart
+
+    /// When a detector learns anew by itself.
+    package struct Retraining: Sendable, Hashable {
+        /// A series whose rows have stayed unusual for long.
+        package var onDrift: Bool
+        /// All series, after so many nanoseconds.
+        package var interval: Int64?
+
+        package init(onDrift: Bool, interval: Int64? = nil) {
+            self.onDrift = onDrift
+            self.interval = interval
+        }
+    }
+}
+
+/// `DETECT ANOMALIES IN table(value, ...)`: a detector for one answer.
+package struct AdHocDetection: Sendable {
+    /// What is judged and how; its name is empty.
+    package var definition: DetectorDefinition
+    /// Gives the rows, in place of a table.
+    package var query: StandingQuery?
+    /// The times that are spoken of.
+    package var time: TimeRange
 }
 
 /// `CREATE ALERT name AS SELECT ...`.
@@ -124,6 +148,7 @@ package enum StreamStatement: Sendable {
     case drop(StreamKind, String, ifExists: Bool)
     case setEnabled(StreamKind, String, Bool)
     case train(String, TimeRange?)
+    case detect(AdHocDetection)
     case show(Listing, of: String?)
     case acknowledge(detector: String, tags: [(key: String, value: String)], start: Int64?, by: String, note: String)
     case subscribe(String)
@@ -152,7 +177,10 @@ package typealias QueryCancellation = () throws(MartletError) -> Void
 /// Carries out statements on streams. The facade gives the engine one; without it they are refused.
 package protocol StreamHost: Sendable {
     /// - Throws: `.notFound`, `.alreadyExists`, `.invalidArgument`, `.semantic`; what storage throws.
-    func run(_ statement: StreamStatement, namespace: String) throws(MartletError) -> StreamAnswer
+    ///   `.cancelled` and `.timeout` as `check` does.
+    func run(
+        _ statement: StreamStatement, namespace: String, check: QueryCancellation
+    ) throws(MartletError) -> StreamAnswer
 }
 
 /// Reads a statement without running it.

@@ -34,6 +34,7 @@ extension Parser {
             if atWord("RUN") { return try parseRunRetention() }
             if atWord("SUBSCRIBE") { return try parseSubscribe() }
             if atWord("TRAIN") { return try parseTrain() }
+            if atWord("DETECT") { return try parseDetect() }
             if atWord("ACKNOWLEDGE") { return try parseAcknowledge() }
             throw unexpected("a statement", hint: suggestion(for: token))
         }
@@ -42,14 +43,14 @@ extension Parser {
     private func suggestion(for token: Token) -> String? {
         let starts = [
             "SELECT", "INSERT", "DELETE", "CREATE", "DROP", "ALTER", "SHOW", "EXPLAIN", "WITH", "COMPACT", "EXPORT",
-            "RUN", "SUBSCRIBE", "TRAIN", "ACKNOWLEDGE",
+            "RUN", "SUBSCRIBE", "TRAIN", "DETECT", "ACKNOWLEDGE",
         ]
         if token.kind == .word, let near = Spelling.nearest(to: text(token), in: starts) {
             return "did you mean \(near)?"
         }
         return
             "a statement starts with SELECT, WITH, VALUES, INSERT, DELETE, CREATE, DROP, ALTER, SHOW, COMPACT, EXPORT, "
-            + "RUN, SUBSCRIBE, TRAIN, ACKNOWLEDGE or EXPLAIN"
+            + "RUN, SUBSCRIBE, TRAIN, DETECT, ACKNOWLEDGE or EXPLAIN"
     }
 
     private mutating func takeIfNotExists() throws(MartletError) -> Bool {

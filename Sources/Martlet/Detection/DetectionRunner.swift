@@ -1,0 +1,165 @@
+import MartletDetectors
+import MartletModel
+import MartletQuery
+import MartletStorage
+
+/// `DETECT ANOMALIES IN ...`: judges stored rows once, for one answer, and keeps nothing.
+struct DetectionRunner {
+    /// Rows of a table that are read together, about, and at most.
+    private static let rowsPerSlice = 200_000
+    private static let mostRows = 4_000_000
+    private static let mostAnomalies = 1_000_000
+    /// Nanoseconds before the times that are spoken of from which is learnt.
+    private static let learningSpan: Int64 = 14 * 86_400_000_000_000
+
+    private let detection: AdHocDetection
+    private let namespace: any NamespaceEngine
+    private let registry: DetectorRegistry
+    private let reader: DetectorReader
+    private var definition: DetectorDefinition { detection.definition }
+
+    init(
+        _ detection: AdHocDetection, _ namespace: any NamespaceEngine, _ queries: QueryEngine,
+        _ registry: DetectorRegistry
+    ) throws(MartletError) {
+        self.detection = detection
+        self.namespace = namespace
+        self.registry = registry
+        reader = try DetectorReader(detection.definition, source: detection.query, namespace, queries)
+        _ = try registry.scorer(
+            definition.method, definition.parameters, dimensions: definition.values.count)
+    }
+
+    private final class Series {
+        let name: String
+        let scorer: AnomalyScorer
+        var baseline: Baseline?
+        var last = Int64.min
+
+        init(_ name: String, _ scorer: AnomalyScorer, learns: Bool) {
+            self.name = name
+            self.scorer = scorer
+            baseline = learns ? Baseline(dimensions: scorer.dimensions) : nil
+        }
+    }
+
+    private static let columns = [
+        ColumnDescription("time", .timestamp), ColumnDescription("series", .string),
+        ColumnDescription("value", .float64), ColumnDescription("expected", .float64),
+        ColumnDescription("lower", .float64), ColumnDescription("upper", .float64),
+        ColumnDescription("score", .float64), ColumnDescription("severity", .string),
+        ColumnDescription("is_alarm", .bool), ColumnDescription("contributors", .string),
+        ColumnDescription("reason", .string),
+    ]
+
+    /// The anomalous rows of the time that is spoken of, by time and series.
+    ///
+    /// - Throws: `.resourceExhausted` for a query of more than 4 million rows and for more than a million anomalies; what
+    ///   queries throw; what `check` throws.
+    func run(_ check: QueryCancellation) throws(MartletError) -> StreamAnswer {
+        var answer: [(time: Int64, values: [FieldValue?])] = []
+        var series: [[UInt8]: Series] = [:]
+        var rest = try times()
+        // A query over buckets must not be cut; a table is read in slices.
+        var slice = detection.query == nil ? Int64(3_600_000_000_000) : .max
+        while !rest.isEmpty {
+            try check()
+            let (end, overflow) = rest.lowerBound.addingReportingOverflow(slice - 1)
+            let range = TimeRange(rest.lowerBound, overflow ? rest.upperBound : min(end, rest.upperBound))
+            guard let read = try reader.rows(of: range, limit: Self.mostRows) else {
+                if detection.query != nil || slice == 1 {
+                    throw MartletError(
+                        .resourceExhausted, "there are more than \(Self.mostRows) rows to judge at once",
+                        hint: "FROM 'time' TO 'time' narrows them")
+                }
+                slice = max(1, slice / 8)
+                continue
+            }
+            for group in read.groups {
+                try check()
+                try judge(group, &series, &answer)
+            }
+            if range.upperBound == rest.upperBound { break }
+            rest = TimeRange(range.upperBound + 1, rest.upperBound)
+            if read.rowCount < Self.rowsPerSlice / 4 { slice = slice > Int64.max / 4 ? .max : slice * 4 }
+            if read.rowCount > Self.rowsPerSlice * 4 { slice = max(1, slice / 2) }
+        }
+        answer.sort { $0.time < $1.time }
+        return StreamAnswer(columns: Self.columns, rows: answer.map(\.values))
+    }
+
+    /// The times to read: those that are spoken of, and before them those to learn from.
+    private func times() throws(MartletError) -> TimeRange {
+        var range = detection.time
+        if range.lowerBound > .min {
+            let (start, overflow) = range.lowerBound.subtractingReportingOverflow(Self.learningSpan)
+            range = TimeRange(overflow ? .min : start, range.upperBound)
+        }
+        if let baseline = definition.baseline {
+            range = TimeRange(min(range.lowerBound, baseline.lowerBound), max(range.upperBound, baseline.upperBound))
+            // What comes before the baseline is neither learnt from nor judged.
+            range = TimeRange(max(range.lowerBound, baseline.lowerBound), range.upperBound)
+        }
+        guard detection.query == nil else { return range }
+        return try namespace.snapshot().timesChanged(of: definition.table, after: 0).intersection(range)
+    }
+
+    private func judge(
+        _ group: DetectorReader.Group, _ series: inout [[UInt8]: Series],
+        _ answer: inout [(time: Int64, values: [FieldValue?])]
+    ) throws(MartletError) {
+        let state: Series
+        if let present = series[group.key] {
+            state = present
+        } else {
+            state = Series(
+                PairList.encode(group.tags.map { ($0.key, $0.value) }),
+                try registry.scorer(definition.method, definition.parameters, dimensions: definition.values.count),
+                learns: definition.baseline != nil)
+            series[group.key] = state
+        }
+        var found: [(time: Int64, values: [FieldValue?])] = []
+        try group.forEachRow { (time, row) throws(MartletError) in
+            // Of two rows of one time and series the first is judged.
+            if time <= state.last && state.last != .min { return }
+            state.last = time
+            if let baseline = definition.baseline, state.baseline != nil {
+                if time <= baseline.upperBound {
+                    state.baseline?.append(time, row)
+                    return
+                }
+                if let rows = state.baseline, rows.count > 0 { try state.scorer.train(rows) }
+                state.baseline = nil
+            }
+            let verdict: Verdict?
+            do throws(MartletError) { verdict = try state.scorer.score(time, row) } catch {
+                throw MartletError(
+                    error.code, "\(state.name.isEmpty ? "the rows" : state.name): \(error.message)", hint: error.hint)
+            }
+            guard let verdict, let severity = verdict.severity,
+                detection.time.contains(time)
+            else { return }
+            found.append((time, values(time, row, verdict, severity, state)))
+        }
+        answer += found
+        if answer.count > Self.mostAnomalies {
+            throw MartletError(
+                .resourceExhausted, "more than \(Self.mostAnomalies) rows are anomalous",
+                hint: "FROM 'time' TO 'time' narrows them, and a higher bar = makes fewer")
+        }
+    }
+
+    private func values(
+        _ time: Int64, _ row: UnsafePointer<Double>, _ verdict: Verdict, _ severity: Severity, _ state: Series
+    ) -> [FieldValue?] {
+        let explanation = state.scorer.detector.explanation
+        return [
+            .timestamp(Timestamp(nanoseconds: time)), .string(state.name), row[0].isFinite ? .float64(row[0]) : nil,
+            explanation.expected.map { .float64($0) }, explanation.bounds.map { .float64($0.lowerBound) },
+            explanation.bounds.map { .float64($0.upperBound) }, .float64(verdict.score), .string(severity.name),
+            .bool(verdict.isAlarm),
+            .string(explanation.contributors.map { definition.values[$0] }.joined(separator: ", ")),
+            .string(explanation.reason),
+        ]
+    }
+}
