@@ -31,8 +31,9 @@ package final class ContinuousQueryTask: StreamTask {
     private var marked = TimeRanges()
     /// Marked because rows were erased: what the query no longer gives has to go.
     private var erased = TimeRanges()
-    /// Erasures that were told of and have not marked their buckets yet.
-    private var noticed: [TimeRange] = []
+    /// Erasures that were told of and have not marked their buckets yet, and those whose marks are not stored yet.
+    private var noticed: [ErasureNotes.Erasure] = []
+    private var unstored: [ErasureNotes.Erasure] = []
     private var newest = Int64.min
     private var bucketsPerStep: Int64 = 1
     private var restUntil = Int64.min
@@ -62,6 +63,7 @@ package final class ContinuousQueryTask: StreamTask {
         outputColumns = try Self.columns(shape, buckets, definition)
         seenCommit = definition.start == .now ? host.createdAtCommit : 0
         if let text = try host.storedState()[Self.statePart] { try restore(text) }
+        noticed = try host.storedErasures()
         if case .from(let time) = definition.start {
             // What lies before is marked by its commits as well and is taken out again where it is.
             floor = buckets.covering(TimeRange(time, time)).lowerBound
@@ -134,19 +136,21 @@ package final class ContinuousQueryTask: StreamTask {
 
     // MARK: Working
 
-    package func noteErasure(of table: String, _ time: TimeRange) {
-        if table == source { noticed.append(time) }
+    package func noteErasure(of table: String, _ erasure: ErasureNotes.Erasure) {
+        // One that happened as the query was loaded was read with the others.
+        if table == source, !noticed.contains(erasure), !unstored.contains(erasure) { noticed.append(erasure) }
     }
 
     /// Marks the buckets of erased rows that rows of the target stand for.
     private func markErased(_ snapshot: any ReadSnapshot) throws(MartletError) {
         if noticed.isEmpty { return }
         let present = buckets.covering(try snapshot.timesChanged(of: definition.target, after: 0))
-        for time in noticed where time.overlaps(present) {
+        for time in noticed.map(\.time) where time.overlaps(present) {
             let range = buckets.covering(time.intersection(present))
             marked.add(range)
             erased.add(range)
         }
+        unstored += noticed
         noticed = []
     }
 
@@ -161,6 +165,7 @@ package final class ContinuousQueryTask: StreamTask {
         try markErased(moment.snapshot)
         if marked.isEmpty {
             figures.lag = 0
+            try forgetErasures()
             return StreamStep()
         }
         // A bucket is over when a later row was seen or the clock has passed its end. Being wrong about it costs work,
@@ -217,17 +222,25 @@ package final class ContinuousQueryTask: StreamTask {
             figures.remark = "kept what stood for \(Self.text(range)): \(notice)"
             try host.commit([stateRow])
             (self.marked, self.erased) = (marked, erased)
-            return
+            return try forgetErasures()
         }
         if self.erased.overlaps(range), try host.namespace.snapshot().schema(of: definition.target) != nil {
             _ = try host.namespace.delete(from: definition.target, time: range, series: .all)
         }
         try host.commit([stateRow], batches.map { TableBatch(table: definition.target, batch: $0) })
         (self.marked, self.erased) = (marked, erased)
+        try forgetErasures()
         figures.rowsOut += rows
         if host.hasSubscribers { for batch in batches { host.publish(batch) } }
         let perBucket = max(1, Int64(rows) / max(1, bucketsPerStep))
         bucketsPerStep = min(max(1, Int64(Self.rowsPerStep) / perBucket), bucketsPerStep * 8, 1 << 20)
+    }
+
+    /// The stored state, or that nothing is marked, accounts for what was erased.
+    private func forgetErasures() throws(MartletError) {
+        if unstored.isEmpty { return }
+        try host.forget(unstored)
+        unstored = []
     }
 
     private static func text(_ range: TimeRange) -> String {

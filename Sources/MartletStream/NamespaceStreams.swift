@@ -7,8 +7,8 @@ import Synchronization
 /// The streams of one namespace: loads them, lets them work when rows are committed and when their time has come, and
 /// carries out statements on them.
 ///
-/// `@unchecked Sendable`: everything that changes is touched on `queue` alone.
-package final class NamespaceStreams: @unchecked Sendable {
+/// `@unchecked Sendable`: everything that changes is touched on `queue` alone, or lies behind a lock.
+package final class NamespaceStreams: NamespaceObserver, @unchecked Sendable {
     /// Nanoseconds after which a task that failed is tried again, doubled each time.
     private static let firstRetry: Int64 = 1_000_000_000
     private static let longestRetry: Int64 = 60_000_000_000
@@ -34,7 +34,8 @@ package final class NamespaceStreams: @unchecked Sendable {
     private let queue: DispatchQueue
     private let subscriptions = SubscriptionHub()
     private let isScheduled = Atomic<Bool>(false)
-    private let erasures = Mutex<[(table: String, time: TimeRange)]>([])
+    private let erasures = Mutex<[(table: String, erasure: ErasureNotes.Erasure)]>([])
+    private let notes: ErasureNotes
     private var entries: [String: Entry] = [:]
     private var unreadable: [(name: String, error: MartletError)] = []
     private var isStopped = false
@@ -48,6 +49,7 @@ package final class NamespaceStreams: @unchecked Sendable {
         self.queries = queries
         self.factory = factory
         self.queue = queue
+        notes = ErasureNotes(namespace)
     }
 
     /// Loads the namespace's streams and lets them work.
@@ -83,11 +85,25 @@ package final class NamespaceStreams: @unchecked Sendable {
     }
 
     private func observe() {
-        namespace.observe { [weak self] change in
-            guard let self else { return }
-            if case .erasure(let table, let time) = change { erasures.withLock { $0.append((table, time)) } }
-            schedule()
+        var readers: [String: [String]] = [:]
+        for entry in entries.values {
+            guard case .continuousQuery(let query) = entry.record.definition else { continue }
+            let tables = (try? queries.shape(of: query.query, in: namespace).tables) ?? []
+            for table in tables { readers[table, default: []].append(query.name) }
         }
+        notes.setReaders(readers)
+        namespace.observe(self)
+    }
+
+    package func changed(_ change: NamespaceChange) {
+        if case .erasure(let table, let time, let note) = change {
+            erasures.withLock { $0.append((table, .init(time: time, note: note))) }
+        }
+        schedule()
+    }
+
+    package func willErase(from table: String, _ time: TimeRange) throws(MartletError) -> Int64? {
+        try notes.take(table, time)
     }
 
     private func context(_ record: StreamRecord, isNew: Bool = false) -> StreamContext {
@@ -124,7 +140,7 @@ package final class NamespaceStreams: @unchecked Sendable {
             defer { list = [] }
             return list
         }) {
-            for entry in entries.values { entry.task?.noteErasure(of: erasure.table, erasure.time) }
+            for entry in entries.values { entry.task?.noteErasure(of: erasure.table, erasure.erasure) }
         }
         let snapshot: any ReadSnapshot
         do throws(MartletError) { snapshot = try namespace.snapshot() } catch {
@@ -277,6 +293,7 @@ package final class NamespaceStreams: @unchecked Sendable {
         let name = entry.record.definition.name
         _ = try namespace.delete(from: StreamRecord.table, time: .all, series: .equals("stream", name))
         entries[name] = nil
+        observe()
         subscriptions.end(name)
         try context(entry.record).eraseState()
     }

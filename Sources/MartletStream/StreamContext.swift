@@ -75,6 +75,19 @@ package final class StreamContext: Sendable {
         var series = [TagPredicate.equals("stream", name)]
         if let part { series.append(.not(.equals("part", part))) }
         _ = try namespace.delete(from: Self.stateTable, time: .all, series: .and(series))
+        if part == nil { try ErasureNotes.forget(name, in: namespace) }
+    }
+
+    /// Erasures from tables that the stream reads which it has not accounted for.
+    package func storedErasures() throws(MartletError) -> [ErasureNotes.Erasure] {
+        isNew.load(ordering: .acquiring) ? [] : try ErasureNotes.stored(of: name, in: namespace, queries)
+    }
+
+    /// Forgets erasures that the stored state accounts for.
+    package func forget(_ erasures: [ErasureNotes.Erasure]) throws(MartletError) {
+        for erasure in erasures {
+            if let note = erasure.note { try ErasureNotes.forget(name, TimeRange(note, note), in: namespace) }
+        }
     }
 
     /// Hands rows to those who subscribed to the stream.

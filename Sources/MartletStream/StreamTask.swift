@@ -56,7 +56,7 @@ package protocol StreamTask: AnyObject {
     /// Makes what it writes into; called once, before a new task's definition is written.
     func prepare() throws(MartletError)
     /// A statement erased rows of a table.
-    func noteErasure(of table: String, _ time: TimeRange)
+    func noteErasure(of table: String, _ erasure: ErasureNotes.Erasure)
     /// What a new task wants written together with its definition.
     var initialRows: [Row] { get }
     /// Writes down what would cost time to work out again. Called when the database closes.
@@ -71,7 +71,7 @@ package protocol StreamTask: AnyObject {
 
 extension StreamTask {
     package func prepare() throws(MartletError) {}
-    package func noteErasure(of table: String, _ time: TimeRange) {}
+    package func noteErasure(of table: String, _ erasure: ErasureNotes.Erasure) {}
     package var initialRows: [Row] { [] }
     package func checkpoint() throws(MartletError) {}
     package func run(_ statement: StreamStatement) throws(MartletError) -> StreamAnswer? { nil }

@@ -7,6 +7,7 @@ extension NamespaceStore {
     func delete(
         from name: String, time: TimeRange, series predicate: TagPredicate
     ) throws(MartletError) -> Int {
+        let note = try observer?.willErase(from: name, time)
         let count = try change(
             reading: { (state) throws(MartletError) in
                 try erasures(from: name, time: time, series: predicate, in: state)
@@ -27,7 +28,7 @@ extension NamespaceStore {
                     })
                 return found.reduce(0) { $0 + $1.rowCount }
             })
-        if count > 0 { tell(.erasure(table: name, time: time)) }
+        if count > 0 || note != nil { observer?.changed(.erasure(table: name, time: time, note: note)) }
         return count
     }
 

@@ -19,7 +19,8 @@ final class NamespaceStore: NamespaceEngine {
     /// Held while a step of sealing or merging runs.
     let maintenance = Guarded(MaintenanceProgress())
     private let latestRows = LatestRows()
-    private let observer = Guarded<(@Sendable (NamespaceChange) -> Void)?>(nil)
+    private let watching = Guarded(Watching())
+    private struct Watching: Sendable { weak var observer: (any NamespaceObserver)? }
     private let isSyncScheduled = Atomic<Bool>(false)
     private let isMaintenanceScheduled = Atomic<Bool>(false)
 
@@ -113,17 +114,17 @@ final class NamespaceStore: NamespaceEngine {
         switch outcome {
         case .success(let outcomes):
             for (pending, outcome) in zip(group, outcomes) { pending.completion(.success(outcome)) }
-            tell(.rows)
+            observer?.changed(.rows)
         case .failure(let error):
             for pending in group { pending.completion(.failure(error)) }
         }
         relieveBacklog()
     }
 
-    func observe(_ observer: (@Sendable (NamespaceChange) -> Void)?) { self.observer.withLock { $0 = observer } }
+    func observe(_ observer: (any NamespaceObserver)?) { watching.withLock { $0.observer = observer } }
 
-    /// Tells the observer, if there is one.
-    func tell(_ change: NamespaceChange) { observer.withLock { $0 }?(change) }
+    /// Who is told of changes, if anybody is.
+    var observer: (any NamespaceObserver)? { watching.withLock { $0.observer } }
 
     /// Runs `body` as the namespace's only writer and publishes the state that it leaves.
     func change<Result: Sendable>(

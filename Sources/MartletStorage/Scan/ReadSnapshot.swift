@@ -121,7 +121,19 @@ package enum NamespaceChange: Sendable {
     /// Rows were committed.
     case rows
     /// A statement erased rows of a table; retention, which moves rows on, is not meant.
-    case erasure(table: String, time: TimeRange)
+    /// `note` is what the observer was given for it before.
+    case erasure(table: String, time: TimeRange, note: Int64?)
+}
+
+/// What is told of the changes of a namespace, on the thread that makes them: it must return soon.
+package protocol NamespaceObserver: AnyObject, Sendable {
+    /// Rows were committed, or erased.
+    func changed(_ change: NamespaceChange)
+    /// A statement is about to erase rows of a table.
+    ///
+    /// - Returns: what `changed` is to be told with the erasure.
+    /// - Throws: what the erasure throws then, and nothing is erased.
+    func willErase(from table: String, _ time: TimeRange) throws(MartletError) -> Int64?
 }
 
 /// What the SQL layer and the facade do to a namespace. Thread-safe.
@@ -151,9 +163,9 @@ package protocol NamespaceEngine: AnyObject, Sendable {
     func dropField(_ field: String, from table: String) throws(MartletError)
     /// Seals the hot segment and merges until nothing is left to merge; the bytes of deleted rows are gone after it.
     @discardableResult func compact() throws(MartletError) -> CompactionReport
-    /// Has `observer` called after each commit of rows and each deletion, on the committing thread: it must return at
-    /// once. One observer at a time; `nil` takes it away.
-    func observe(_ observer: (@Sendable (NamespaceChange) -> Void)?)
+    /// Tells `observer`, which is not kept alive, of each commit of rows and each deletion. One at a time; `nil` takes it
+    /// away.
+    func observe(_ observer: (any NamespaceObserver)?)
     /// Makes a retention policy, or replaces the one of its name.
     func setRetentionPolicy(_ policy: RetentionPolicy) throws(MartletError)
     /// Removes a retention policy; what it did stays done.
@@ -166,7 +178,7 @@ package protocol NamespaceEngine: AnyObject, Sendable {
 
 extension NamespaceEngine {
     /// Nothing: a namespace that is read only sees no commits of its own.
-    package func observe(_ observer: (@Sendable (NamespaceChange) -> Void)?) {}
+    package func observe(_ observer: (any NamespaceObserver)?) {}
 
     package func setRetentionPolicy(_ policy: RetentionPolicy) throws(MartletError) { throw Self.readOnly }
 
