@@ -80,8 +80,13 @@ var targets: [Target] = [
     .target(
         name: "MartletHistories", dependencies: ["MartletModel", "MartletStorage", "MartletTestSupport"],
         path: "Tests/Histories", swiftSettings: strict),
+    // The same for what stands in a namespace: a sample in MartletTests, thousands by tools/tests/stream-histories.
+    .target(
+        name: "MartletStreamHistories", dependencies: ["MartletModel", "Martlet", "MartletTestSupport"],
+        path: "Tests/StreamHistories", swiftSettings: strict),
     .executableTarget(
-        name: "MartletCrashHistories", dependencies: ["MartletHistories"], path: "tools/histories",
+        name: "MartletCrashHistories", dependencies: ["MartletHistories", "MartletStreamHistories"],
+        path: "tools/histories",
         swiftSettings: strict),
     tests("MartletModelTests", ["MartletModel"]),
     tests("MartletCodecTests", ["MartletCodec", "CMartletKernels"], resources: [.copy("Golden")]),
@@ -90,7 +95,7 @@ var targets: [Target] = [
     tests("MartletParquetTests", ["MartletParquet"], resources: [.copy("Golden")]),
     tests("MartletDetectorsTests", ["MartletDetectors"], resources: [.copy("Golden")]),
     tests("MartletAlertingTests", ["MartletAlerting"]),
-    tests("MartletTests", ["Martlet", "MartletParquet"], resources: [.copy("Golden")]),
+    tests("MartletTests", ["Martlet", "MartletParquet", "MartletStreamHistories"], resources: [.copy("Golden")]),
 ]
 
 var dependencies: [Package.Dependency] = [

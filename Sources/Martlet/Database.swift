@@ -59,6 +59,8 @@ public final class Database: Sendable {
         public var fileSystem: any FileSystem = POSIXFileSystem()
         /// Time; a set clock in tests.
         public var clock: any Clock = SystemClock()
+        /// Whether streams work, segments are sealed and merged by themselves; tests have each happen when they say.
+        package var worksInBackground = true
 
         /// The defaults.
         public init() {}
@@ -93,6 +95,7 @@ public final class Database: Sendable {
         storage.readOnly = options.readOnly
         storage.seriesLimit = options.seriesLimit
         storage.retentionInterval = options.retentionInterval
+        storage.mergesInBackground = options.worksInBackground
         switch options.durability {
         case .commit: storage.durability = .commit
         case .interval(let milliseconds): storage.durability = .interval(milliseconds: milliseconds)
@@ -110,7 +113,7 @@ public final class Database: Sendable {
             engine,
             factory: BuiltInStreams(
                 detectors: options.detectors, dispatcher: AlertDispatcher(options.notifiers)),
-            isReadOnly: options.readOnly)
+            isReadOnly: options.readOnly, worksInBackground: options.worksInBackground)
         limits.streams = directory
         let queries = QueryEngine(directory: directory, options: limits, memory: engine.memory)
         directory.attach(queries)
@@ -152,4 +155,8 @@ public final class Database: Sendable {
     public func startStreams() throws(MartletError) {
         for name in namespaces { _ = try directory.namespace(name) }
     }
+
+    /// Has the streams of all namespaces work until they have nothing to do at this moment of the clock, or for so many
+    /// rounds: what happens by itself where `worksInBackground`.
+    package func settleStreams(rounds: Int) { directory.settle(rounds: rounds) }
 }

@@ -31,13 +31,15 @@ package final class ErasureNotes: Sendable {
     ///
     /// - Returns: what it was written down as; nil where nobody reads the table.
     func take(_ table: String, _ time: TimeRange) throws(MartletError) -> Int64? {
-        let now = namespace.clock.now().nanoseconds
-        let (names, note) = state.withLock { state in
-            // No two notes have one time.
-            state.last = max(now, state.last &+ 1)
-            return (state.readers[table] ?? [], state.last)
-        }
+        let names = state.withLock { $0.readers[table] ?? [] }
         if names.isEmpty { return nil }
+        let now = namespace.clock.now().nanoseconds
+        let stored = try namespace.snapshot().timesChanged(of: Self.table, after: 0)
+        let note = state.withLock { state in
+            // No two notes have one time, whatever the clock says.
+            state.last = max(now, state.last &+ 1, stored.isEmpty ? .min : stored.upperBound &+ 1)
+            return state.last
+        }
         let rows = names.map { name in
             Row(
                 Self.table, tags: ["stream": name],

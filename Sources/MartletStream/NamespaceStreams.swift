@@ -32,6 +32,7 @@ package final class NamespaceStreams: NamespaceObserver, @unchecked Sendable {
     private let queries: QueryEngine
     private let factory: any StreamTaskFactory
     private let queue: DispatchQueue
+    private let worksInBackground: Bool
     private let subscriptions = SubscriptionHub()
     private let isScheduled = Atomic<Bool>(false)
     private let erasures = Mutex<[(table: String, erasure: ErasureNotes.Erasure)]>([])
@@ -41,14 +42,18 @@ package final class NamespaceStreams: NamespaceObserver, @unchecked Sendable {
     private var isStopped = false
     private var timer: (due: Int64, item: DispatchWorkItem)?
 
-    /// - Parameter queue: serial; may be shared by many namespaces.
+    /// - Parameters:
+    ///   - queue: serial; may be shared by many namespaces.
+    ///   - worksInBackground: whether rounds come by themselves; otherwise `settle` runs them.
     package init(
-        _ namespace: any NamespaceEngine, queries: QueryEngine, factory: any StreamTaskFactory, queue: DispatchQueue
+        _ namespace: any NamespaceEngine, queries: QueryEngine, factory: any StreamTaskFactory, queue: DispatchQueue,
+        worksInBackground: Bool = true
     ) {
         self.namespace = namespace
         self.queries = queries
         self.factory = factory
         self.queue = queue
+        self.worksInBackground = worksInBackground
         notes = ErasureNotes(namespace)
     }
 
@@ -56,6 +61,8 @@ package final class NamespaceStreams: NamespaceObserver, @unchecked Sendable {
     package func start() throws(MartletError) {
         let (records, failures) = try StreamRecord.stored(in: namespace, queries)
         if records.isEmpty && failures.isEmpty { return }
+        // At once: what is erased while they are loaded concerns them too.
+        observe(records.map(\.definition))
         queue.async { [self] in
             unreadable = failures
             for record in records {
@@ -63,7 +70,6 @@ package final class NamespaceStreams: NamespaceObserver, @unchecked Sendable {
                 entries[record.definition.name] = entry
                 if record.isEnabled { load(entry) }
             }
-            observe()
             schedule()
         }
     }
@@ -84,10 +90,10 @@ package final class NamespaceStreams: NamespaceObserver, @unchecked Sendable {
         }
     }
 
-    private func observe() {
+    private func observe(_ definitions: [StreamDefinition]) {
         var readers: [String: [String]] = [:]
-        for entry in entries.values {
-            guard case .continuousQuery(let query) = entry.record.definition else { continue }
+        for definition in definitions {
+            guard case .continuousQuery(let query) = definition else { continue }
             let tables = (try? queries.shape(of: query.query, in: namespace).tables) ?? []
             for table in tables { readers[table, default: []].append(query.name) }
         }
@@ -129,13 +135,32 @@ package final class NamespaceStreams: NamespaceObserver, @unchecked Sendable {
 
     /// Has a round run soon. Callable from any thread; returns at once.
     private func schedule() {
-        guard !isScheduled.exchange(true, ordering: .acquiringAndReleasing) else { return }
+        guard worksInBackground, !isScheduled.exchange(true, ordering: .acquiringAndReleasing) else { return }
         queue.async { [weak self] in self?.round() }
     }
 
-    private func round() {
+    /// Runs rounds until there is nothing to do at this moment of the clock, so many at most.
+    package func settle(rounds: Int) {
+        queue.sync {
+            for _ in 0..<rounds {
+                let commit = try? namespace.snapshot().commit
+                // What one stream writes may be another's to read.
+                let isDone = !round() && !entries.values.contains(where: isDue)
+                if isDone, commit == (try? namespace.snapshot().commit) { return }
+            }
+        }
+    }
+
+    private func isDue(_ entry: Entry) -> Bool {
+        guard entry.record.isEnabled, let due = entry.restsUntil ?? entry.due else { return false }
+        return due <= namespace.clock.now().nanoseconds
+    }
+
+    /// - Returns: whether there is more to do at once.
+    @discardableResult
+    private func round() -> Bool {
         isScheduled.store(false, ordering: .releasing)
-        if isStopped { return }
+        if isStopped { return false }
         for erasure in erasures.withLock({ list in
             defer { list = [] }
             return list
@@ -146,7 +171,7 @@ package final class NamespaceStreams: NamespaceObserver, @unchecked Sendable {
         do throws(MartletError) { snapshot = try namespace.snapshot() } catch {
             // The namespace is closed.
             isStopped = true
-            return
+            return false
         }
         var hasMore = false
         let moment = StreamMoment(snapshot: snapshot, now: namespace.clock.now().nanoseconds)
@@ -172,9 +197,11 @@ package final class NamespaceStreams: NamespaceObserver, @unchecked Sendable {
         } else {
             setTimer(now: moment.now)
         }
+        return hasMore
     }
 
     private func setTimer(now: Int64) {
+        guard worksInBackground else { return }
         timer?.item.cancel()
         timer = nil
         let moments = entries.values.compactMap { entry -> Int64? in
@@ -284,7 +311,7 @@ package final class NamespaceStreams: NamespaceObserver, @unchecked Sendable {
         entry.task = task
         if former != nil { subscriptions.end(definition.name) }
         entries[definition.name] = entry
-        observe()
+        observe(entries.values.map(\.record.definition))
         schedule()
         return Self.done("CREATE \(definition.kind.words)", definition.name, changed: true)
     }
@@ -293,7 +320,7 @@ package final class NamespaceStreams: NamespaceObserver, @unchecked Sendable {
         let name = entry.record.definition.name
         _ = try namespace.delete(from: StreamRecord.table, time: .all, series: .equals("stream", name))
         entries[name] = nil
-        observe()
+        observe(entries.values.map(\.record.definition))
         subscriptions.end(name)
         try context(entry.record).eraseState()
     }

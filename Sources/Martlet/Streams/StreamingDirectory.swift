@@ -16,11 +16,13 @@ final class StreamingDirectory: NamespaceDirectory, StreamHost {
     /// Set before anything is asked, and until streams are stopped.
     private let queries = Mutex<QueryEngine?>(nil)
     private let isReadOnly: Bool
+    private let worksInBackground: Bool
 
-    init(_ engine: StorageEngine, factory: BuiltInStreams, isReadOnly: Bool) {
+    init(_ engine: StorageEngine, factory: BuiltInStreams, isReadOnly: Bool, worksInBackground: Bool) {
         self.engine = engine
         self.factory = factory
         self.isReadOnly = isReadOnly
+        self.worksInBackground = worksInBackground
     }
 
     /// Gives the directory the queries that its streams run.
@@ -56,12 +58,18 @@ final class StreamingDirectory: NamespaceDirectory, StreamHost {
         guard let queries = queries.withLock({ $0 }) else { return nil }
         let (streams, isNew) = running.withLock { running in
             if let present = running[name] { return (present, false) }
-            let made = NamespaceStreams(namespace, queries: queries, factory: factory, queue: queue)
+            let made = NamespaceStreams(
+                namespace, queries: queries, factory: factory, queue: queue, worksInBackground: worksInBackground)
             running[name] = made
             return (made, true)
         }
         if isNew { try streams.start() }
         return streams
+    }
+
+    func settle(rounds: Int) {
+        let all = running.withLock { Array($0.values) }
+        for streams in all { streams.settle(rounds: rounds) }
     }
 
     func run(

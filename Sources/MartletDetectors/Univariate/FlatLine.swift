@@ -25,7 +25,8 @@ struct FlatLine: UnivariateModel {
             anchor = value
             run = 1
         }
-        return seen < 16 ? .nan : Double(run - 1) / (runs.mean + 1)
+        // A value that comes twice is chance even where hardly one does: readings are rounded.
+        return seen < 16 ? .nan : Double(max(0, run - 2)) / (runs.mean + 1)
     }
 
     var explanation: Explanation {

@@ -8,7 +8,12 @@ extension NamespaceStore {
         from name: String, time: TimeRange, series predicate: TagPredicate
     ) throws(MartletError) -> Int {
         let note = try observer?.willErase(from: name, time)
-        let count = try change(
+        var count = 0
+        defer {
+            // Also where it failed: a commit that was not acknowledged may have happened.
+            if count > 0 || note != nil { observer?.changed(.erasure(table: name, time: time, note: note)) }
+        }
+        count = try change(
             reading: { (state) throws(MartletError) in
                 try erasures(from: name, time: time, series: predicate, in: state)
             },
@@ -28,7 +33,6 @@ extension NamespaceStore {
                     })
                 return found.reduce(0) { $0 + $1.rowCount }
             })
-        if count > 0 || note != nil { observer?.changed(.erasure(table: name, time: time, note: note)) }
         return count
     }
 

@@ -133,12 +133,17 @@ package final class StorageEngine: Sendable {
     package func close() throws(MartletError) {
         try state.withLock { (state) throws(MartletError) in
             if state.isClosed { return }
-            for store in state.open.values { try store.close() }
+            // The directory is given up whatever fails: what a failed sync lost no second one brings back.
+            var failure: MartletError?
+            for store in state.open.values {
+                do throws(MartletError) { try store.close() } catch { failure = failure ?? error }
+            }
             state.open = [:]
             state.followed = [:]
             state.isClosed = true
             state.lock?.unlock()
             state.lock = nil
+            if let failure { throw failure }
         }
     }
 
