@@ -25,7 +25,9 @@ struct DetectionRunner {
         self.detection = detection
         self.namespace = namespace
         self.registry = registry
-        reader = try DetectorReader(detection.definition, source: detection.query, namespace, queries)
+        let groups = try DetectorReader.groups(detection.definition, source: detection.query, namespace, queries)
+        reader = try DetectorReader(
+            detection.definition, detection.definition.values, source: detection.query, groups, namespace, queries)
         _ = try registry.scorer(
             definition.method, definition.parameters, dimensions: definition.values.count)
     }
@@ -58,7 +60,7 @@ struct DetectionRunner {
     ///   queries throw; what `check` throws.
     func run(_ check: QueryCancellation) throws(MartletError) -> StreamAnswer {
         var answer: [(time: Int64, values: [FieldValue?])] = []
-        var series: [[UInt8]: Series] = [:]
+        var series: [Int: Series] = [:]
         var rest = try times()
         // A query over buckets must not be cut; a table is read in slices.
         var slice = detection.query == nil ? Int64(3_600_000_000_000) : .max
@@ -75,10 +77,7 @@ struct DetectionRunner {
                 slice = max(1, slice / 8)
                 continue
             }
-            for group in read.groups {
-                try check()
-                try judge(group, &series, &answer)
-            }
+            try judge(read, &series, &answer, check)
             if range.upperBound == rest.upperBound { break }
             rest = TimeRange(range.upperBound + 1, rest.upperBound)
             if read.rowCount < Self.rowsPerSlice / 4 { slice = slice > Int64.max / 4 ? .max : slice * 4 }
@@ -105,21 +104,21 @@ struct DetectionRunner {
     }
 
     private func judge(
-        _ group: DetectorReader.Group, _ series: inout [[UInt8]: Series],
-        _ answer: inout [(time: Int64, values: [FieldValue?])]
+        _ read: DetectorRows, _ series: inout [Int: Series], _ answer: inout [(time: Int64, values: [FieldValue?])],
+        _ check: QueryCancellation
     ) throws(MartletError) {
-        let state: Series
-        if let present = series[group.key] {
-            state = present
-        } else {
-            state = Series(
-                PairList.encode(group.tags.map { ($0.key, $0.value) }),
-                try registry.scorer(definition.method, definition.parameters, dimensions: definition.values.count),
-                learns: definition.baseline != nil)
-            series[group.key] = state
-        }
         var found: [(time: Int64, values: [FieldValue?])] = []
-        try group.forEachRow { (time, row) throws(MartletError) in
+        var current: (group: Int, state: Series)?
+        try read.forEachRow(Array(0..<definition.values.count)) { (group, time, row) throws(MartletError) in
+            let state: Series
+            if let current, current.group == group {
+                state = current.state
+            } else {
+                try check()
+                if let present = series[group] { state = present } else { state = try made(group) }
+                series[group] = state
+                current = (group, state)
+            }
             // Of two rows of one time and series the first is judged.
             if time <= state.last && state.last != .min { return }
             state.last = time
@@ -147,6 +146,13 @@ struct DetectionRunner {
                 .resourceExhausted, "more than \(Self.mostAnomalies) rows are anomalous",
                 hint: "FROM 'time' TO 'time' narrows them, and a higher bar = makes fewer")
         }
+    }
+
+    private func made(_ group: Int) throws(MartletError) -> Series {
+        Series(
+            PairList.encode(reader.groups.tags[group].map { ($0.key, $0.value) }),
+            try registry.scorer(definition.method, definition.parameters, dimensions: definition.values.count),
+            learns: definition.baseline != nil)
     }
 
     private func values(

@@ -15,13 +15,15 @@ final class DetectorTask: StreamTask {
     /// Rows that a step wants to judge: a slice of time is made longer or shorter until it has about so many.
     private static let rowsPerStep = 40_000
     /// The most rows of one step, beyond which the slice is cut instead.
-    private static let mostRows = 1_000_000
+    private static let mostRows = 250_000
     private static let firstSlice: Int64 = 60_000_000_000
     /// Nanoseconds of stored rows that a new detector learns from before it speaks.
     private static let learningSpan: Int64 = 14 * 86_400_000_000_000
     /// Rows for each series after which states are written down, and nanoseconds.
     private static let rowsPerCheckpoint = 2_000
     private static let checkpointInterval: Int64 = 3_600_000_000_000
+    /// 16 KiB a second.
+    private static let nanosecondsPerStateByte: Int64 = 61_035
     private static let statePart = "detector"
     /// A detector rests where it judged less than one row in so many that it read, and so long at most.
     private static let leastShare = 8
@@ -30,11 +32,14 @@ final class DetectorTask: StreamTask {
     let definition: DetectorDefinition
     private let host: StreamContext
     private let registry: DetectorRegistry
+    private let reads: SharedDetectorReads
+    /// Reads this detector's values alone.
     private let reader: DetectorReader
     private let clock: any Clock
     private(set) var figures = StreamFigures()
     private var series: [SeriesState] = []
-    private var places: [[UInt8]: Int] = [:]
+    /// The place in `series` of each group; -1 for one without rows so far.
+    private var places: [Int] = []
 
     private var seenCommit: UInt64 = 0
     private var pending = TimeRanges()
@@ -55,7 +60,7 @@ final class DetectorTask: StreamTask {
     private var isAhead = false
 
     init(
-        _ definition: DetectorDefinition, _ host: StreamContext, registry: DetectorRegistry
+        _ definition: DetectorDefinition, _ host: StreamContext, registry: DetectorRegistry, pool: DetectorReadsPool
     ) throws(MartletError) {
         self.definition = definition
         self.host = host
@@ -63,13 +68,17 @@ final class DetectorTask: StreamTask {
         clock = host.namespace.clock
         baseline = definition.baseline
         trainedAt = clock.now().nanoseconds
-        reader = try DetectorReader(definition, host.namespace, host.queries)
+        reads = try pool.reads(for: definition, (host.namespace, host.queries))
+        reader = try DetectorReader(definition, definition.values, reads.groups, host.namespace, host.queries)
         _ = try registry.scorer(definition.method, definition.parameters, dimensions: definition.values.count)
         if try !restore() {
             let stored = try host.namespace.snapshot().timesChanged(of: definition.table, after: 0)
             if !stored.isEmpty { start = firstLook(at: stored) }
         }
+        reads.join(definition.values)
     }
+
+    deinit { reads.leave(definition.values) }
 
     var outputColumns: [ColumnDescription] { AnomalyRows.columns }
 
@@ -122,16 +131,36 @@ final class DetectorTask: StreamTask {
         }
     }
 
+    /// The rows of a range, together with what other detectors of the table want of them.
+    private func rows(of range: TimeRange) throws(MartletError) -> DetectorRows? {
+        do throws(MartletError) {
+            return try reads.rows(of: range, at: seenCommit, limit: Self.mostRows)
+        } catch {
+            // Another's value cannot be read, or this one's, which then says so by itself.
+            return try reader.rows(of: range, limit: Self.mostRows)
+        }
+    }
+
     private func judge(_ range: TimeRange, now: Int64) throws(MartletError) {
         let begun = clock.monotonicNanoseconds()
-        guard let read = try reader.rows(of: range, limit: Self.mostRows) else {
+        guard let read = try rows(of: range) else {
             slice = max(1, slice / 8)
             return
         }
         var output = AnomalyRows(definition)
         judgedRows = 0
         isAhead = true
-        for group in read.groups { try judge(group, range, into: &output) }
+        var current: (group: Int, state: SeriesState)?
+        try read.forEachRow(read.places(of: definition.values) ?? []) { (group, time, row) throws(MartletError) in
+            let state: SeriesState
+            if let current, current.group == group {
+                state = current.state
+            } else {
+                state = try self.state(of: group)
+                current = (group, state)
+            }
+            try judge(time, row, state, into: &output)
+        }
         pending.remove(range)
         figures.rowsIn += read.rowCount
         figures.rowsOut += output.anomalyCount
@@ -157,49 +186,52 @@ final class DetectorTask: StreamTask {
         }
     }
 
+    private func state(of group: Int) throws(MartletError) -> SeriesState {
+        if group < places.count, places[group] >= 0 { return series[places[group]] }
+        let scorer = try registry.scorer(
+            definition.method, definition.parameters, dimensions: definition.values.count)
+        let state = SeriesState(
+            tags: reads.groups.tags[group],
+            scorer: AdaptiveScorer(scorer, registry: registry, followsDrift: definition.retraining.onDrift),
+            firstVersion: modelVersion)
+        add(state, group)
+        return state
+    }
+
     private func judge(
-        _ group: DetectorReader.Group, _ range: TimeRange, into output: inout AnomalyRows
+        _ time: Int64, _ row: UnsafePointer<Double>, _ state: SeriesState, into output: inout AnomalyRows
     ) throws(MartletError) {
-        let state: SeriesState
-        if let place = places[group.key] {
-            state = series[place]
-        } else {
-            let scorer = try registry.scorer(
-                definition.method, definition.parameters, dimensions: definition.values.count)
-            state = SeriesState(
-                tags: group.tags,
-                scorer: AdaptiveScorer(scorer, registry: registry, followsDrift: definition.retraining.onDrift),
-                firstVersion: modelVersion)
-            places[group.key] = series.count
-            series.append(state)
-        }
-        try group.forEachRow { (time, row) throws(MartletError) in
-            if time <= state.cursor { return }
-            judgedRows += 1
-            state.cursor = time
-            state.isChanged = true
-            state.rowCount += 1
-            if state.firstTime == nil { state.firstTime = time }
-            if let baseline, !state.isTrained {
-                if time < baseline.lowerBound { return }
-                if time <= baseline.upperBound {
-                    state.learning.append(time, row)
-                    return
-                }
-                try train(state)
-            }
-            let verdict: Verdict?
-            do throws(MartletError) { verdict = try state.scorer.score(time, row) } catch {
-                // One series that nothing can be learnt from holds up no other; it tries again with its next rows.
-                figures.remark = "\(state.name): \(error.message)"
+        if time <= state.cursor { return }
+        judgedRows += 1
+        state.cursor = time
+        state.isChanged = true
+        state.rowCount += 1
+        if state.firstTime == nil { state.firstTime = time }
+        if let baseline, !state.isTrained {
+            if time < baseline.lowerBound { return }
+            if time <= baseline.upperBound {
+                state.learning.append(time, row)
                 return
             }
-            if let change = state.scorer.change {
-                if change == .learnt { state.trainedAt = clock.now().nanoseconds }
-                output.noteModel(change, state)
-            }
-            if let verdict { output.add(time, row, verdict, state, speaks: time >= start.speaks) }
+            try train(state)
         }
+        let verdict: Verdict?
+        do throws(MartletError) { verdict = try state.scorer.score(time, row) } catch {
+            // One series that nothing can be learnt from holds up no other; it tries again with its next rows.
+            figures.remark = "\(state.name): \(error.message)"
+            return
+        }
+        if let change = state.scorer.change {
+            if change == .learnt { state.trainedAt = clock.now().nanoseconds }
+            output.noteModel(change, state)
+        }
+        if let verdict { output.add(time, row, verdict, state, speaks: time >= start.speaks) }
+    }
+
+    private func add(_ state: SeriesState, _ group: Int) {
+        while places.count <= group { places.append(-1) }
+        places[group] = series.count
+        series.append(state)
     }
 
     private func train(_ state: SeriesState) throws(MartletError) {
@@ -219,8 +251,10 @@ final class DetectorTask: StreamTask {
         // Rows that are still collected for a baseline are in no state: they are read again.
         if series.contains(where: { $0.learning.count > 0 }) { return false }
         guard let last = lastCheckpoint else { return pending.isEmpty }
-        return rowsSinceCheckpoint >= Self.rowsPerCheckpoint * max(series.count, 1)
-            || (rowsSinceCheckpoint > 0 && now - last >= Self.checkpointInterval)
+        // Large states are written seldom: a byte a row, and so many a second.
+        return rowsSinceCheckpoint >= max(Self.rowsPerCheckpoint * max(series.count, 1), figures.stateBytes)
+            || (rowsSinceCheckpoint > 0
+                && now - last >= max(Self.checkpointInterval, Int64(figures.stateBytes) * Self.nanosecondsPerStateByte))
     }
 
     func checkpoint() throws(MartletError) {
@@ -268,7 +302,7 @@ final class DetectorTask: StreamTask {
             let version = Int64(parts[6]), let baseline = TimeRanges(text: parts[7]), let trainedAt = Int64(parts[8])
         else { throw SeriesState.corrupt(definition.name) }
         series = []
-        places = [:]
+        places = []
         rowsSinceCheckpoint = 0
         seenCommit = commit
         pending = ranges
@@ -282,8 +316,7 @@ final class DetectorTask: StreamTask {
                 decoding: text, of: definition.name, registry: registry, followsDrift: definition.retraining.onDrift)
             // What was learnt before TRAIN is not the model's any more, and may not be erased yet.
             if state.firstVersion != modelVersion { continue }
-            places[DetectorReader.key(state.tags)] = series.count
-            series.append(state)
+            add(state, self.reads.groups.number(of: state.tags))
         }
         return true
     }
@@ -295,7 +328,7 @@ final class DetectorTask: StreamTask {
         isAhead = true
         modelVersion = series.reduce(modelVersion) { max($0, $1.version) } + 1
         series = []
-        places = [:]
+        places = []
         baseline = range
         let speaks = newest == .min ? Int64.min : newest &+ 1
         let (reads, overflow) = newest.subtractingReportingOverflow(Self.learningSpan)
