@@ -1,21 +1,16 @@
 import MartletAlerting
+import MartletQuery
 
 extension FileRule {
     /// The statement that makes the rule, or changes it where there is one of its name.
     package var statement: String {
-        func text(_ text: String) -> String {
-            "'" + text.split(separator: "'", omittingEmptySubsequences: false).joined(separator: "''") + "'"
-        }
-        func name(_ text: String) -> String {
-            "\"" + text.split(separator: "\"", omittingEmptySubsequences: false).joined(separator: "\"\"") + "\""
-        }
-        func span(_ nanoseconds: Int64) -> String { text("\(nanoseconds / 1_000_000) milliseconds") }
+        func span(_ nanoseconds: Int64) -> String { SQLText.literal("\(nanoseconds / 1_000_000) milliseconds") }
         func pairs(_ pairs: [(key: String, value: String)]) -> String {
-            "(" + pairs.map { "\(name($0.key)) = \(text($0.value))" }.joined(separator: ", ") + ")"
+            "(" + pairs.map { "\(SQLText.name($0.key)) = \(SQLText.literal($0.value))" }.joined(separator: ", ") + ")"
         }
         var query = Substring(sql)
         while let last = query.last, last.isWhitespace || last == ";" { query.removeLast() }
-        var parts = ["CREATE OR REPLACE ALERT \(name(rule.name)) AS \(query)"]
+        var parts = ["CREATE OR REPLACE ALERT \(SQLText.name(rule.name)) AS \(query)"]
         if rule.duration > 0 { parts.append("FOR \(span(rule.duration))") }
         if rule.keepFiring > 0 { parts.append("KEEP FIRING FOR \(span(rule.keepFiring))") }
         if let interval { parts.append("EVERY \(span(interval))") }
@@ -24,7 +19,7 @@ extension FileRule {
             while let last = clear.last, last.isWhitespace || last == ";" { clear.removeLast() }
             parts.append("CLEAR WHEN (\(clear))")
         }
-        if let groups = rule.groups { parts.append("PER (\(groups.map(name).joined(separator: ", ")))") }
+        if let groups = rule.groups { parts.append("PER (\(groups.map(SQLText.name).joined(separator: ", ")))") }
         if rule.lateness > 0 { parts.append("LATENESS \(span(rule.lateness))") }
         if rule.noData != .keep || noDataAfter != nil {
             let after = noDataAfter.map { "FOR \(span($0)) " } ?? ""

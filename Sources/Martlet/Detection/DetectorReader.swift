@@ -57,11 +57,8 @@ struct DetectorReader {
         self.queries = queries
         self.groups = groups
         self.values = values
-        func quoted(_ name: String) -> String {
-            "\"" + name.split(separator: "\"", omittingEmptySubsequences: false).joined(separator: "\"\"") + "\""
-        }
-        let columns = ["time"] + groups.keys.map(quoted) + values.map { "CAST((\($0)) AS DOUBLE)" }
-        let from = source.map { "(\($0.sql)) AS detected" } ?? quoted(definition.table)
+        let columns = ["time"] + groups.keys.map(SQLText.name) + values.map { "CAST((\($0)) AS DOUBLE)" }
+        let from = source.map { "(\($0.sql)) AS detected" } ?? SQLText.name(definition.table)
         var sql = "SELECT \(columns.joined(separator: ", ")) FROM \(from)"
         if let filter = definition.filter { sql += " WHERE (\(filter))" }
         do throws(MartletError) {

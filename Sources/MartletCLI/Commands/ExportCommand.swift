@@ -142,7 +142,7 @@ struct ExportCommand: AsyncParsableCommand {
         for namespace in namespaces {
             let known = try await target.names("SHOW TABLES", namespace: namespace)
             for table in tables.isEmpty ? known : tables {
-                let name = Shell.quoted(table)
+                let name = SQLText.name(table)
                 var conditions: [String] = []
                 if let condition = `where` { conditions.append("(\(condition)\n)") }
                 let filter = conditions.isEmpty ? "" : " WHERE " + conditions.joined(separator: " AND ")

@@ -1,5 +1,6 @@
 import Martlet
 import MartletModel
+import MartletQuery
 import MartletParquet
 import Synchronization
 
@@ -68,7 +69,7 @@ extension ImportCommand {
             let namespace = keepNamespaces ? described.namespace : connection.namespace
             if known.insert(namespace).inserted {
                 _ = try await target.rows(
-                    "CREATE NAMESPACE IF NOT EXISTS \(Shell.quoted(namespace))", namespace: connection.namespace)
+                    "CREATE NAMESPACE IF NOT EXISTS \(SQLText.name(namespace))", namespace: connection.namespace)
             }
             let skipped = Set(listed(skip))
             let fields = described.columns.filter { !skipped.contains($0.name) && $0.role != .time }
@@ -76,8 +77,8 @@ extension ImportCommand {
                 fields.allSatisfy({ $0.type.isFieldType })
             else { continue }
             var columns = ["time TIMESTAMP"]
-            columns += fields.map { "\(Shell.quoted($0.name)) \($0.role == .tag ? "TAG" : $0.type.name)" }
-            let name = Shell.quoted(table ?? described.name)
+            columns += fields.map { "\(SQLText.name($0.name)) \($0.role == .tag ? "TAG" : $0.type.name)" }
+            let name = SQLText.name(table ?? described.name)
             _ = try await target.rows(
                 "CREATE TABLE IF NOT EXISTS \(name) (\(columns.joined(separator: ", ")))", namespace: namespace)
         }

@@ -2,6 +2,7 @@ import ArgumentParser
 import Foundation
 import Martlet
 import MartletModel
+import MartletQuery
 
 struct ImportCommand: AsyncParsableCommand {
     /// The formats that are read.
@@ -236,7 +237,7 @@ struct ImportCommand: AsyncParsableCommand {
         guard tables.contains(where: { $0.first == .string(table) }) else { return [:] }
         var stored: [String: CSVLayout.Target] = [:]
         for row in try await target.rows(
-            "SHOW COLUMNS FROM \(Shell.quoted(table))", namespace: namespace)
+            "SHOW COLUMNS FROM \(SQLText.name(table))", namespace: namespace)
         {
             guard row.count >= 3, case .string(let name)? = row[0], case .string(let type)? = row[1],
                 case .string(let role)? = row[2]

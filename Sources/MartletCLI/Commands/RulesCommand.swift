@@ -3,6 +3,7 @@ import Foundation
 import Martlet
 import MartletAlerting
 import MartletModel
+import MartletQuery
 
 struct RulesCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -17,7 +18,7 @@ struct RulesCommand: AsyncParsableCommand {
             let rules = try RuleFile(try text(of: file), name: file).rules
             // What the statement that makes the rule would refuse is refused here.
             for rule in rules {
-                do throws(MartletError) { try StatementCheck.check(rule.statement) } catch {
+                do throws(MartletError) { _ = try StreamDefinition(statement: rule.statement) } catch {
                     throw CommandFailure("\(file): line \(rule.line): the rule '\(rule.rule.name)': \(error)")
                 }
             }

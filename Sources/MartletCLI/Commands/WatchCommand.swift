@@ -2,6 +2,7 @@ import ArgumentParser
 import Foundation
 import Martlet
 import MartletModel
+import MartletQuery
 
 struct WatchCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -24,8 +25,7 @@ struct WatchCommand: AsyncParsableCommand {
     func run() async throws {
         let target = try await connection.open(making: false)
         do throws(MartletError) {
-            let quoted = name.split(separator: "\"", omittingEmptySubsequences: false).joined(separator: "\"\"")
-            let result = try await target.run("SUBSCRIBE TO \"\(quoted)\"", namespace: connection.namespace)
+            let result = try await target.run("SUBSCRIBE TO \(SQLText.name(name))", namespace: connection.namespace)
             let interrupts = InterruptWatch()
             interrupts.watch { result.cancel() }
             defer { _ = interrupts.rest() }

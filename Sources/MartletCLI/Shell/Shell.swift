@@ -1,6 +1,7 @@
 import Foundation
 import Martlet
 import MartletModel
+import MartletQuery
 
 /// The interactive shell, and the reader of statements from a pipe.
 final class Shell {
@@ -97,7 +98,7 @@ final class Shell {
                 next.tables[table] = []
                 guard next.tables.count <= 200 else { continue }
                 let columns = try await runner.target.rows(
-                    "SHOW COLUMNS FROM \(Self.quoted(table))", namespace: namespace)
+                    "SHOW COLUMNS FROM \(SQLText.name(table))", namespace: namespace)
                 next.tables[table] = columns.compactMap {
                     if case .string(let name)? = $0.first ?? nil { name } else { nil }
                 }
@@ -110,8 +111,6 @@ final class Shell {
         }
         completion = next
     }
-
-    static func quoted(_ name: String) -> String { "\"" + name.replacingOccurrences(of: "\"", with: "\"\"") + "\"" }
 
     // MARK: From a pipe
 
@@ -144,7 +143,7 @@ final class Shell {
         case ("\\?", _), ("\\h", _): Terminal.write(Self.help)
         case ("\\d", nil), ("\\dt", _): return await runner.run("SHOW TABLES")
         case ("\\d", let table?):
-            let name = table.hasPrefix("\"") ? table : Self.quoted(table)
+            let name = table.hasPrefix("\"") ? table : SQLText.name(table)
             return await runner.run("SHOW COLUMNS FROM \(name)")
         case ("\\timing", _):
             runner.change { $0.showsTiming = Self.isOn(argument, now: $0.showsTiming) }

@@ -182,9 +182,3 @@ package protocol StreamHost: Sendable {
         _ statement: StreamStatement, namespace: String, check: QueryCancellation
     ) throws(MartletError) -> StreamAnswer
 }
-
-/// Reads a statement without running it.
-package enum StatementCheck {
-    /// - Throws: `.syntax` and `.semantic` with the place in `sql`.
-    package static func check(_ sql: String) throws(MartletError) { _ = try Parser.statement(in: SourceText(sql)) }
-}

@@ -60,7 +60,7 @@ extension Parser {
         return true
     }
 
-    private mutating func takeIfExists() throws(MartletError) -> Bool {
+    mutating func takeIfExists() throws(MartletError) -> Bool {
         guard take(.if) else { return false }
         try expect(.exists)
         return true

@@ -37,11 +37,7 @@ extension Parser {
 
     mutating func parseDropStream() throws(MartletError) -> StatementSyntax {
         let kind = try takeStreamKind()
-        var ifExists = false
-        if take(.if) {
-            try expect(.exists)
-            ifExists = true
-        }
+        let ifExists = try takeIfExists()
         return .stream(.drop(kind, try parseName("a name").text, ifExists: ifExists))
     }
 
@@ -88,7 +84,7 @@ extension Parser {
         return try standingQuery(start)
     }
 
-    private func standingQuery(_ start: Int) throws(MartletError) -> StandingQuery {
+    func standingQuery(_ start: Int) throws(MartletError) -> StandingQuery {
         try StandingQuery(source.text(start, Int(peek.start)).trimmed)
     }
 
@@ -104,118 +100,6 @@ extension Parser {
         let lateness = takeWord("LATENESS") ? try parseStreamSpan("'10 seconds'") : 0
         return ContinuousQueryDefinition(
             name: name, query: query, target: target.parts[0].text, lateness: lateness, start: try parseStart())
-    }
-
-    private mutating func parseDetector() throws(MartletError) -> DetectorDefinition {
-        let name = try parseName("the detector's name").text
-        try expect(.on)
-        var definition = try parseJudgement(name, table: try parseDetectedTable())
-        if takeWord("LATENESS") { definition.lateness = try parseStreamSpan("'10 seconds'") }
-        if atWord("RETRAIN") { definition.retraining = try parseRetraining(definition.baseline) }
-        definition.start = try parseStart()
-        return definition
-    }
-
-    private mutating func parseDetectedTable() throws(MartletError) -> String {
-        let table = try parseTableName()
-        guard table.parts.count == 1 else {
-            throw source.error(.unsupported, "a detector reads a table of its own namespace", at: table.offset)
-        }
-        return table.parts[0].text
-    }
-
-    /// `(value, ...) [WHERE ...] [PER (...)] [USING ...] [BASELINE ...]`: what is judged, and how.
-    private mutating func parseJudgement(_ name: String, table: String) throws(MartletError) -> DetectorDefinition {
-        try expect(.leftParenthesis)
-        var values: [String] = []
-        repeat { values.append(try parseExpressionText()) } while take(.comma)
-        try expect(.rightParenthesis)
-        var definition = DetectorDefinition(
-            name: name, table: table, values: values, filter: nil, groups: nil, method: "auto",
-            parameters: "", baseline: nil, lateness: 0, retraining: .init(onDrift: true), start: .now)
-        if take(.where) { definition.filter = try parseExpressionText() }
-        if takeWord("PER") {
-            try expect(.leftParenthesis)
-            definition.groups = at(.rightParenthesis) ? [] : try parseNames("a tag's name").map(\.text)
-            try expect(.rightParenthesis)
-        }
-        if take(.using) {
-            definition.method = try parseName("a detector's method").text
-            if take(.leftParenthesis) { definition.parameters = try parseParameters() }
-        }
-        if takeWord("BASELINE") {
-            definition.baseline = try parseRange()
-            // Whoever says what is normal is not overruled by what comes.
-            definition.retraining.onDrift = false
-        }
-        return definition
-    }
-
-    /// `RETRAIN NEVER | [ON DRIFT] [EVERY 'span']`.
-    private mutating func parseRetraining(
-        _ baseline: TimeRange?
-    ) throws(MartletError) -> DetectorDefinition.Retraining {
-        advance()
-        var result = DetectorDefinition.Retraining(onDrift: false)
-        if takeWord("NEVER") { return result }
-        if take(.on) {
-            guard takeWord("DRIFT") else { throw unexpected("DRIFT after RETRAIN ON") }
-            result.onDrift = true
-        }
-        let offset = Int(peek.start)
-        if takeWord("EVERY") {
-            let interval = try parseStreamSpan("'7 days'")
-            if interval < 60_000_000_000 {
-                throw source.error(.outOfRange, "a detector learns anew once a minute at most", at: offset)
-            }
-            if baseline != nil {
-                throw source.error(
-                    .semantic, "what BASELINE names stays the same: there is nothing to learn anew every time",
-                    at: offset,
-                    hint: "leave BASELINE out, and it learns from the last 14 days")
-            }
-            result.interval = interval
-        } else if !result.onDrift {
-            throw unexpected("NEVER, ON DRIFT or EVERY after RETRAIN", hint: "RETRAIN ON DRIFT EVERY '7 days'")
-        }
-        return result
-    }
-
-    /// `DETECT [ANOMALIES] IN table(value, ...) | (SELECT ...)(value, ...) [WHERE ...] [PER (...)] [USING ...] [BASELINE
-    /// ...] [FROM 'time' TO 'time']`.
-    mutating func parseDetect() throws(MartletError) -> StatementSyntax {
-        advance()
-        _ = takeWord("ANOMALIES")
-        guard take(.in) || take(.on) else { throw unexpected("IN and a table or a query after DETECT ANOMALIES") }
-        var query: StandingQuery?
-        var table = ""
-        if take(.leftParenthesis) {
-            let start = Int(peek.start)
-            _ = try parseQuery()
-            query = try standingQuery(start)
-            try expect(.rightParenthesis)
-        } else {
-            table = try parseDetectedTable()
-        }
-        let definition = try parseJudgement("", table: table)
-        let time = at(.from) ? try parseRange() : .all
-        return .stream(.detect(AdHocDetection(definition: definition, query: query, time: time)))
-    }
-
-    /// `name = number, ...)`, as the registry of detectors reads it.
-    private mutating func parseParameters() throws(MartletError) -> String {
-        var parts: [String] = []
-        if take(.rightParenthesis) { return "" }
-        repeat {
-            let name = try parseName("a parameter's name").text
-            try expect(.equal)
-            let sign = take(.minus) ? "-" : ""
-            guard peek.kind == .number else { throw unexpected("a number") }
-            parts.append("\(name) = \(sign)\(text(peek))")
-            advance()
-        } while take(.comma)
-        try expect(.rightParenthesis)
-        return parts.joined(separator: ", ")
     }
 
     private mutating func parseAlert() throws(MartletError) -> AlertDefinition {
@@ -307,20 +191,20 @@ extension Parser {
     // MARK: Parts
 
     /// The text of an expression.
-    private mutating func parseExpressionText() throws(MartletError) -> String {
+    mutating func parseExpressionText() throws(MartletError) -> String {
         let start = Int(peek.start)
         _ = try parseExpression()
         return source.text(start, Int(peek.start)).trimmed
     }
 
-    private mutating func parseStart() throws(MartletError) -> StreamStart {
+    mutating func parseStart() throws(MartletError) -> StreamStart {
         guard take(.with) else { return .now }
         guard takeWord("BACKFILL") else { throw unexpected("BACKFILL after WITH") }
         return take(.from) ? .from(try parseMoment()) : .everything
     }
 
     /// `FROM '...' TO '...'`: the second is not part of the range.
-    private mutating func parseRange() throws(MartletError) -> TimeRange {
+    mutating func parseRange() throws(MartletError) -> TimeRange {
         try expect(.from)
         let start = try parseMoment()
         try expect(.to)
@@ -330,7 +214,7 @@ extension Parser {
         return TimeRange(start, end - 1)
     }
 
-    private mutating func parseMoment() throws(MartletError) -> Int64 {
+    mutating func parseMoment() throws(MartletError) -> Int64 {
         _ = take(.timestamp)
         let offset = Int(peek.start)
         guard var text = takeString() else {
@@ -343,7 +227,7 @@ extension Parser {
     }
 
     /// A span of fixed length in single quotes, in nanoseconds.
-    private mutating func parseStreamSpan(_ example: String) throws(MartletError) -> Int64 {
+    mutating func parseStreamSpan(_ example: String) throws(MartletError) -> Int64 {
         _ = take(.interval)
         let offset = Int(peek.start)
         guard var text = takeString() else { throw unexpected("a span of time in single quotes", hint: example) }

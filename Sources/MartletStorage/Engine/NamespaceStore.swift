@@ -19,6 +19,8 @@ final class NamespaceStore: NamespaceEngine {
     /// Held while a step of sealing or merging runs.
     let maintenance = Guarded(MaintenanceProgress())
     private let latestRows = LatestRows()
+    /// What tables keep nothing of, by name.
+    let expiry = Guarded<[String: TableExpiry]>([:])
     private let watching = Guarded(Watching())
     private struct Watching: Sendable { weak var observer: (any NamespaceObserver)? }
     private let isSyncScheduled = Atomic<Bool>(false)
@@ -107,7 +109,8 @@ final class NamespaceStore: NamespaceEngine {
 
     fileprivate func commit(_ group: [PendingAppend]) {
         let outcome = Result<[AppendOutcome], MartletError> { () throws(MartletError) in
-            try change { (writer) throws(MartletError) in try writer.commit(group) }
+            let expiry = expiry.withLock { $0 }
+            return try change { (writer) throws(MartletError) in try writer.commit(group, expiry: expiry) }
         }
         scheduleMaintenance()
         scheduleSync()

@@ -36,8 +36,11 @@ final class NamespaceWriter {
 
     /// Writes a group of appends as one layer.
     ///
+    /// - Parameter expiry: what tables keep nothing of.
     /// - Returns: one outcome per append; throws when nothing was committed.
-    func commit(_ group: [PendingAppend]) throws(MartletError) -> [AppendOutcome] {
+    func commit(
+        _ group: [PendingAppend], expiry: [String: TableExpiry]
+    ) throws(MartletError) -> [AppendOutcome] {
         try ensureUsableLog()
         let sealedSeries = state.sealed.reduce(0) { $0 + Int(clamping: $1.info.seriesCount) }
         var catalog = state.catalog
@@ -49,7 +52,9 @@ final class NamespaceWriter {
             var outcome = AppendOutcome(accepted: 0, rejected: [], commit: first + UInt64(index), isDurable: false)
             for (number, batch) in pending.batches.enumerated() {
                 var stage = stage(for: batch, catalog, &stages)
-                let refused = try add(batch, to: &stage, sealedSeries: sealedSeries, limit: core.options.seriesLimit)
+                let refused = try add(
+                    batch, to: &stage, sealedSeries: sealedSeries, limit: core.options.seriesLimit,
+                    expiry: expiry.isEmpty ? nil : expiry[batch.table])
                 outcome.accepted += batch.rowCount - refused.count
                 outcome.rejected += refused.map { RejectedRow(batch: number, row: $0.row, error: $0.error) }
                 if stage.rowCount == 0 { continue }
@@ -89,11 +94,11 @@ final class NamespaceWriter {
 
     /// Takes a batch's rows over; gives those that the catalog refuses.
     private func add(
-        _ batch: AppendBatch, to stage: inout TableStage, sealedSeries: Int, limit: Int
+        _ batch: AppendBatch, to stage: inout TableStage, sealedSeries: Int, limit: Int, expiry: TableExpiry? = nil
     ) throws(MartletError) -> [TableStage.Refusal] {
         let series = series
         let table = stage.definition.id
-        return try stage.add(batch) { tags throws(MartletError) in
+        return try stage.add(batch, expiry: expiry) { tags throws(MartletError) in
             if !knowsAllSeries && series.count + sealedSeries >= limit { learnSealedSeries() }
             let (id, isNew) = try series.intern(table: table, tags, limit: limit)
             if isNew { unlisted.insert(id) }

@@ -27,12 +27,15 @@ struct TableStage {
     /// Why a row was refused.
     typealias Refusal = (row: Int, error: MartletError)
 
-    /// Takes over the rows of a batch, but for those that the catalog refuses.
+    /// Takes over the rows of a batch, but for those that the catalog refuses and those that are expired.
     ///
-    /// - Parameter intern: gives the id of a series and whether it is new to the catalog.
+    /// - Parameters:
+    ///   - expiry: before when the table keeps nothing, if rows go at all.
+    ///   - intern: gives the id of a series and whether it is new to the catalog.
     /// - Returns: the refused rows.
     mutating func add(
-        _ batch: AppendBatch, intern: (UnsafeRawBufferPointer) throws(MartletError) -> (id: UInt32, isNew: Bool)
+        _ batch: AppendBatch, expiry: TableExpiry? = nil,
+        intern: (UnsafeRawBufferPointer) throws(MartletError) -> (id: UInt32, isNew: Bool)
     ) throws(MartletError) -> [Refusal] {
         let count = batch.rowCount
         if count == 0 { return [] }
@@ -40,6 +43,12 @@ struct TableStage {
         for (description, column) in batch.fields {
             guard let error = conflict(description, column, batch.table) else { continue }
             for row in 0..<count where column.isValid(row) && refusals[row] == nil { refusals[row] = error }
+        }
+        if let expiry {
+            let times = batch.times.values.pointer(to: Int64.self)
+            for row in 0..<count where times[row] < expiry.cutoff {
+                refusals[row] = refusals[row] ?? expiry.refusal(of: times[row], in: batch.table)
+            }
         }
 
         // One look-up per distinct series, and only for those that an accepted row has.

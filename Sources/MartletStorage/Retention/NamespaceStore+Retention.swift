@@ -46,6 +46,7 @@ extension NamespaceStore {
         try policy.validate()
         let outcome = try append([RetentionPolicies.row(policy)])
         if let refused = outcome.rejected.first { throw refused.error }
+        try refreshExpiry()
     }
 
     package func dropRetentionPolicy(_ name: String) throws(MartletError) {
@@ -53,6 +54,7 @@ extension NamespaceStore {
             throw MartletError(.notFound, "there is no retention policy '\(name)'")
         }
         _ = try delete(from: RetentionPolicies.table, time: .all, series: RetentionPolicies.series(of: name))
+        try refreshExpiry()
     }
 
     /// Moves what is too old for its tier on, step by step; each is one commit, so that a run that ends half-way leaves
@@ -84,6 +86,7 @@ extension NamespaceStore {
         if !isDryRun && !run.reports.isEmpty { try reclaim() }
         run.bytesAfter = currentState.byteCount
         if !isDryRun && !run.reports.isEmpty { try record(run) }
+        if !isDryRun { try refreshExpiry() }
         return run
     }
 
@@ -113,7 +116,7 @@ extension NamespaceStore {
     }
 
     /// The time of a table's newest row, also where only a rollup stands for it.
-    private func newestTime(of table: String, _ state: NamespaceState) throws(MartletError) -> Int64? {
+    func newestTime(of table: String, _ state: NamespaceState) throws(MartletError) -> Int64? {
         let snapshot = NamespaceSnapshot(state, series: series, core: core)
         let context = QueryContext(memory: core.budget, clock: core.clock)
         let latest = try snapshot.latest(ScanRequest(table: table, fields: []), context: context)
