@@ -45,6 +45,8 @@ struct DetectionRunner {
         }
     }
 
+    private typealias Finding = (time: Int64, series: String, values: [FieldValue?])
+
     private static let columns = [
         ColumnDescription("time", .timestamp), ColumnDescription("series", .string),
         ColumnDescription("value", .float64), ColumnDescription("expected", .float64),
@@ -59,7 +61,7 @@ struct DetectionRunner {
     /// - Throws: `.resourceExhausted` for a query of more than 4 million rows and for more than a million anomalies; what
     ///   queries throw; what `check` throws.
     func run(_ check: QueryCancellation) throws(MartletError) -> StreamAnswer {
-        var answer: [(time: Int64, values: [FieldValue?])] = []
+        var answer: [Finding] = []
         var series: [Int: Series] = [:]
         var rest = try times()
         // A query over buckets must not be cut; a table is read in slices.
@@ -83,7 +85,7 @@ struct DetectionRunner {
             if read.rowCount < Self.rowsPerSlice / 4 { slice = slice > Int64.max / 4 ? .max : slice * 4 }
             if read.rowCount > Self.rowsPerSlice * 4 { slice = max(1, slice / 2) }
         }
-        answer.sort { $0.time < $1.time }
+        answer.sort { ($0.time, $0.series) < ($1.time, $1.series) }
         return StreamAnswer(columns: Self.columns, rows: answer.map(\.values))
     }
 
@@ -104,10 +106,10 @@ struct DetectionRunner {
     }
 
     private func judge(
-        _ read: DetectorRows, _ series: inout [Int: Series], _ answer: inout [(time: Int64, values: [FieldValue?])],
+        _ read: DetectorRows, _ series: inout [Int: Series], _ answer: inout [Finding],
         _ check: QueryCancellation
     ) throws(MartletError) {
-        var found: [(time: Int64, values: [FieldValue?])] = []
+        var found: [Finding] = []
         var current: (group: Int, state: Series)?
         try read.forEachRow(Array(0..<definition.values.count)) { (group, time, row) throws(MartletError) in
             let state: Series
@@ -138,7 +140,7 @@ struct DetectionRunner {
             guard let verdict, let severity = verdict.severity,
                 detection.time.contains(time)
             else { return }
-            found.append((time, values(time, row, verdict, severity, state)))
+            found.append((time, state.name, values(time, row, verdict, severity, state)))
         }
         answer += found
         if answer.count > Self.mostAnomalies {

@@ -33,6 +33,7 @@ final class DetectorTask: StreamTask {
     private let host: StreamContext
     private let registry: DetectorRegistry
     private let reads: SharedDetectorReads
+    private var hasJoined = false
     /// Reads this detector's values alone.
     private let reader: DetectorReader
     private let clock: any Clock
@@ -76,9 +77,10 @@ final class DetectorTask: StreamTask {
             if !stored.isEmpty { start = firstLook(at: stored) }
         }
         reads.join(definition.values)
+        hasJoined = true
     }
 
-    deinit { reads.leave(definition.values) }
+    deinit { if hasJoined { reads.leave(definition.values) } }
 
     var outputColumns: [ColumnDescription] { AnomalyRows.columns }
 
@@ -131,19 +133,21 @@ final class DetectorTask: StreamTask {
         }
     }
 
-    /// The rows of a range, together with what other detectors of the table want of them.
-    private func rows(of range: TimeRange) throws(MartletError) -> DetectorRows? {
+    /// The rows of a range, with what other detectors of the table want of them, and the places of this one's values; nil
+    /// where there are too many.
+    private func rows(of range: TimeRange) throws(MartletError) -> (rows: DetectorRows, places: [Int])? {
         do throws(MartletError) {
-            return try reads.rows(of: range, at: seenCommit, limit: Self.mostRows)
+            guard let rows = try reads.rows(of: range, at: seenCommit, limit: Self.mostRows) else { return nil }
+            if let places = rows.places(of: definition.values) { return (rows, places) }
         } catch {
             // Another's value cannot be read, or this one's, which then says so by itself.
-            return try reader.rows(of: range, limit: Self.mostRows)
         }
+        return try reader.rows(of: range, limit: Self.mostRows).map { ($0, Array(0..<definition.values.count)) }
     }
 
     private func judge(_ range: TimeRange, now: Int64) throws(MartletError) {
         let begun = clock.monotonicNanoseconds()
-        guard let read = try rows(of: range) else {
+        guard let (read, places) = try rows(of: range) else {
             slice = max(1, slice / 8)
             return
         }
@@ -151,7 +155,7 @@ final class DetectorTask: StreamTask {
         judgedRows = 0
         isAhead = true
         var current: (group: Int, state: SeriesState)?
-        try read.forEachRow(read.places(of: definition.values) ?? []) { (group, time, row) throws(MartletError) in
+        try read.forEachRow(places) { (group, time, row) throws(MartletError) in
             let state: SeriesState
             if let current, current.group == group {
                 state = current.state

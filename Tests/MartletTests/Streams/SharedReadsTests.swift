@@ -59,6 +59,18 @@ import Testing
         #expect(try world.run("SHOW DETECTORS").map { $0[1] } == ["failing", "running"])
     }
 
+    @Test func oneThatCannotBeMadeTakesNothingFromTheOthers() throws {
+        let world = try StreamWorld()
+        try append(world, 0..<900)
+        try world.run("CREATE DETECTOR dx ON m(x) USING zscore")
+        try world.run("CREATE DETECTOR dy ON m(y) USING zscore")
+        #expect(throws: MartletError.self) { try world.run("CREATE DETECTOR bad ON m(x) USING oracle") }
+        #expect(throws: MartletError.self) { try world.run("CREATE DETECTOR bad ON m(x, nothing) USING zscore") }
+        #expect(throws: MartletError.self) { try world.run("CREATE DETECTOR bad ON m(x, y) USING zscore") }
+        try append(world, 900..<901, odd: "x")
+        try world.expect("SELECT detector, host FROM _anomalies", [["dx", "a"]])
+    }
+
     @Test func aDetectorThatGoesTakesItsValuesWithIt() throws {
         let world = try StreamWorld()
         try append(world, 0..<900)
