@@ -168,20 +168,26 @@ package final class ContinuousQueryTask: StreamTask {
             try forgetErasures()
             return StreamStep()
         }
-        // A bucket is over when a later row was seen or the clock has passed its end. Being wrong about it costs work,
-        // never a wrong row: what comes later marks the bucket again.
-        let over = max(newest, moment.now).subtractingReportingOverflow(definition.lateness)
-        let closed = over.overflow ? .min : over.partialValue
         guard let first = marked.ranges.first else { return StreamStep() }
         let end = buckets.covering(TimeRange(first.lowerBound, first.lowerBound)).upperBound
-        guard end < closed else {
+        var closed = earlier(moment.now)
+        if end >= closed, newest <= end {
             figures.lag = 0
-            let due = end.addingReportingOverflow(definition.lateness + 1)
-            return StreamStep(due: due.overflow ? nil : due.partialValue)
+            return StreamStep(due: later(end))
         }
         if moment.now < restUntil { return StreamStep(due: restUntil) }
         let clock = host.namespace.clock
         let begun = clock.monotonicNanoseconds()
+        if end >= closed {
+            // Rows are ahead of the clock: then the series say how far they have come.
+            closed = earlier(
+                try SeriesWatermark.least(of: source, since: first.lowerBound, in: moment.snapshot, clock: clock))
+            if end >= closed {
+                restUntil = moment.now + pause(after: clock.monotonicNanoseconds() - begun)
+                figures.lag = 0
+                return StreamStep(due: later(end))
+            }
+        }
         try work(from: first, closed: closed)
         let spent = clock.monotonicNanoseconds() - begun
         figures.nanoseconds += spent
@@ -189,9 +195,25 @@ package final class ContinuousQueryTask: StreamTask {
             buckets.covering(TimeRange($0.lowerBound, $0.lowerBound)).upperBound < closed
         }
         figures.lag = marked.ranges.first.map { max(0, moment.now - $0.lowerBound) } ?? 0
-        restUntil =
-            moment.now + min(max(Self.leastPause, isBehind == true ? 0 : spent * Self.restFactor), Self.longestPause)
+        restUntil = moment.now + (isBehind == true ? Self.leastPause : pause(after: spent))
         return StreamStep(hasMore: false, due: marked.isEmpty ? nil : restUntil)
+    }
+
+    /// What lies before a moment by as much as rows may be late: buckets that end before are over. Being wrong about it
+    /// costs work, never a wrong row: what comes later marks the bucket again.
+    private func earlier(_ time: Int64) -> Int64 {
+        let (earlier, overflow) = time.subtractingReportingOverflow(definition.lateness)
+        return overflow ? .min : earlier
+    }
+
+    /// When the clock has passed the end of a bucket by as much as rows may be late.
+    private func later(_ end: Int64) -> Int64? {
+        let (later, overflow) = end.addingReportingOverflow(definition.lateness + 1)
+        return overflow ? nil : later
+    }
+
+    private func pause(after spent: Int64) -> Int64 {
+        min(max(Self.leastPause, spent * Self.restFactor), Self.longestPause)
     }
 
     /// Works out the first marked buckets that are over.

@@ -23,6 +23,21 @@ import Testing
         #expect(try world.run(kept).count == 2)
     }
 
+    /// Devices whose clocks are an hour ahead.
+    @Test func rowsAheadOfTheClockWaitForTheSlowestOfTheirSeries() throws {
+        let world = try StreamWorld()
+        try world.append(0, ["silent": 1])
+        try world.run(statement)
+        try world.append(3600, ["a": 1])
+        try world.append(3610, ["b": 2])
+        try world.append(3700, ["a": 3])
+        for _ in 0..<40 { try world.wait() }
+        #expect(try world.run("SELECT count(*) FROM cpu_minutes WHERE host <> 'silent'") == [[0]])
+        try world.append(3705, ["b": 4])
+        try world.expect(
+            "SELECT host, n FROM cpu_minutes WHERE host <> 'silent' ORDER BY host", [["a", 1], ["b", 1]])
+    }
+
     @Test func lateRowsCorrectTheBucketThatTheyBelongTo() throws {
         let world = try StreamWorld()
         try world.append(0, ["a": 1])
