@@ -29,6 +29,7 @@ final class StreamingDirectory: NamespaceDirectory, StreamHost {
     func attach(_ queries: QueryEngine) { self.queries.withLock { $0 = queries } }
 
     var namespaceNames: [String] { engine.namespaceNames }
+    var statistics: StorageStatistics { engine.statistics }
 
     func namespace(_ name: String) throws(MartletError) -> any NamespaceEngine {
         let namespace = try engine.namespace(name)

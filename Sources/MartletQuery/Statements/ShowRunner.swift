@@ -36,7 +36,25 @@ struct ShowRunner {
             return try context.table(
                 [ColumnDescription("name", .string)], context.directory.namespaceNames.map { [.string($0)] })
         case .functions: return try functions()
+        case .storage: return try storage()
         }
+    }
+
+    private func storage() throws(MartletError) -> Operator {
+        let statistics = context.directory.statistics
+        var rows = statistics.figures.map { figure -> [FieldValue?] in
+            [.string(figure.name), .float64(Double(figure.value)), .string(figure.meaning)]
+        }
+        let ratio = Double(statistics.bytesWritten) / Double(max(statistics.bytesIngested, 1))
+        rows.append([
+            .string("written_per_ingested_byte"), .float64(ratio),
+            .string("Bytes written to disk for any reason, for each byte ingested."),
+        ])
+        return try context.table(
+            [
+                ColumnDescription("name", .string), ColumnDescription("value", .float64),
+                ColumnDescription("meaning", .string),
+            ], rows)
     }
 
     private func columns(_ schema: TableSchema) throws(MartletError) -> Operator {

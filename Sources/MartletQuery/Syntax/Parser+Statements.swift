@@ -256,9 +256,12 @@ extension Parser {
             if take(.for) || take(.key) { tag = try parseName("a tag's name") }
             show = .tagValues(table, tag: tag, filter: take(.where) ? try parseExpression() : nil)
         default:
-            throw unexpected(
-                "TABLES, COLUMNS, SERIES, TAGS, TAG VALUES, SEGMENTS, NAMESPACES, FUNCTIONS, RETENTION POLICIES, "
-                    + "CONTINUOUS QUERIES, DETECTORS, ALERTS, ACTIVE ALERTS, ANOMALIES or MODELS after SHOW")
+            guard takeWord("STORAGE") else {
+                throw unexpected(
+                    "TABLES, COLUMNS, SERIES, TAGS, TAG VALUES, SEGMENTS, STORAGE, NAMESPACES, FUNCTIONS, RETENTION POLICIES, "
+                        + "CONTINUOUS QUERIES, DETECTORS, ALERTS, ACTIVE ALERTS, ANOMALIES or MODELS after SHOW")
+            }
+            show = .storage
         }
         return .show(show, limit: take(.limit) ? try parseExpression() : nil)
     }

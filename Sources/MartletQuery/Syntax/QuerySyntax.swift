@@ -131,6 +131,7 @@ indirect enum StatementSyntax: Sendable {
         case segments
         case namespaces
         case functions
+        case storage
     }
 
     case query(QuerySyntax)

@@ -74,30 +74,11 @@ package struct EngineBackend: ServerBackend, WireBackend {
     }
 
     private var storageFigures: [Figure] {
-        guard let now = storage?.statistics else { return [] }
-        return [
-            Figure("commits_total", .counter, "Commits.", now.commits),
+        (storage?.statistics.figures ?? []).map { figure in
             Figure(
-                "layers_written_total", .counter, "Layers written, each for one or more commits.", now.layersWritten),
-            Figure("rows_total", .counter, "Rows accepted.", now.rows),
-            Figure("rows_rejected_total", .counter, "Rows refused at their commit.", now.rejectedRows),
-            Figure("ingested_bytes_total", .counter, "Bytes of accepted rows as columns in memory.", now.bytesIngested),
-            Figure("written_bytes_total", .counter, "Bytes written to disk for any reason.", now.bytesWritten),
-            Figure("syncs_total", .counter, "Calls of fdatasync for layers.", now.syncs),
-            Figure("seals_total", .counter, "Hot segments sealed.", now.seals),
-            Figure("merges_total", .counter, "Merges of sealed segments.", now.merges),
-            Figure("write_failures_total", .counter, "Writes and syncs that failed.", now.failures),
-            Figure("cache_hits_total", .counter, "Blocks found in the cache.", now.cacheHits),
-            Figure("cache_misses_total", .counter, "Blocks read from files.", now.cacheMisses),
-            Figure("cache_bytes", .gauge, "Bytes in the block cache.", now.cacheBytes),
-            Figure("head_bytes", .gauge, "Bytes of layers held in memory.", now.headBytes),
-            Figure("hot_layers", .gauge, "Layers in hot segments.", now.layers),
-            Figure("hot_segments", .gauge, "Hot segments.", now.hotSegments),
-            Figure("sealed_segments", .gauge, "Sealed segments.", now.sealedSegments),
-            Figure("damaged_layers", .gauge, "Stretches of bytes that opening found damaged.", now.damagedLayers),
-            Figure("series", .gauge, "Series met, over all open namespaces.", now.series),
-            Figure("stored_bytes", .gauge, "Bytes of the files that manifests name.", now.bytesStored),
-        ]
+                figure.isCounter ? figure.name + "_total" : figure.name, figure.isCounter ? .counter : .gauge,
+                figure.meaning, figure.value)
+        }
     }
 }
 
