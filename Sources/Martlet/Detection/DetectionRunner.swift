@@ -37,6 +37,8 @@ struct DetectionRunner {
         let scorer: AnomalyScorer
         var baseline: Baseline?
         var last = Int64.min
+        var rowCount = 0
+        var isJudged = false
 
         init(_ name: String, _ scorer: AnomalyScorer, learns: Bool) {
             self.name = name
@@ -85,8 +87,25 @@ struct DetectionRunner {
             if read.rowCount < Self.rowsPerSlice / 4 { slice = slice > Int64.max / 4 ? .max : slice * 4 }
             if read.rowCount > Self.rowsPerSlice * 4 { slice = max(1, slice / 2) }
         }
+        try checkJudged(series.values)
         answer.sort { ($0.time, $0.series) < ($1.time, $1.series) }
         return StreamAnswer(columns: Self.columns, rows: answer.map(\.values))
+    }
+
+    /// That nothing was found must not mean that nothing was looked at.
+    private func checkJudged(_ series: some Collection<Series>) throws(MartletError) {
+        guard let longest = series.max(by: { $0.rowCount < $1.rowCount }), !series.contains(where: \.isJudged) else {
+            return
+        }
+        let parameters = longest.scorer.parameters
+        let wanted = parameters.integer("baseline") + parameters.integer("warmup")
+        throw MartletError(
+            .invalidArgument,
+            "no row could be judged: '\(definition.method)' learns from at least \(wanted) rows first, and the longest of "
+                + "\(series.count) series has \(longest.rowCount)",
+            hint:
+                "\(definition.method)(baseline = ...) learns from fewer; FROM .. TO .. only says what is spoken of, and 14 "
+                + "days before it are learnt from")
     }
 
     /// The times to read: those that are spoken of, and before them those to learn from.
@@ -124,6 +143,7 @@ struct DetectionRunner {
             // Of two rows of one time and series the first is judged.
             if time <= state.last && state.last != .min { return }
             state.last = time
+            state.rowCount += 1
             if let baseline = definition.baseline, state.baseline != nil {
                 if time <= baseline.upperBound {
                     state.baseline?.append(time, row)
@@ -137,6 +157,7 @@ struct DetectionRunner {
                 throw MartletError(
                     error.code, "\(state.name.isEmpty ? "the rows" : state.name): \(error.message)", hint: error.hint)
             }
+            if verdict != nil { state.isJudged = true }
             guard let verdict, let severity = verdict.severity,
                 detection.time.contains(time)
             else { return }

@@ -77,6 +77,15 @@ import Testing
         #expect(!answer.isEmpty)
     }
 
+    @Test func tooFewRowsToJudgeAnyAreNoEmptyAnswer() throws {
+        let world = try world(400)
+        let error = #expect(throws: MartletError.self) {
+            try world.run("DETECT ANOMALIES IN cpu(usage) USING lstm_autoencoder")
+        }
+        #expect(error?.message.contains("at least 1032 rows first, and the longest of 2 series has 400") == true)
+        #expect(try world.run("DETECT ANOMALIES IN cpu(usage) WHERE host = 'nobody' USING zscore").isEmpty)
+    }
+
     @Test(arguments: [
         ("DETECT ANOMALIES IN nowhere(x)", "no table"), ("DETECT ANOMALIES IN cpu(usage) USING oracle", "oracle"),
         ("DETECT ANOMALIES IN (SELECT usage FROM cpu)(usage)", "'time'"),
