@@ -6,7 +6,8 @@ import MartletTestSupport
 ///
 /// - The continuous query's table holds what the query gives.
 /// - The detector's anomalies, events and models are those of a run in which nothing failed.
-/// - Each alert fires and is resolved in turn.
+/// - An alert whose condition stays once it holds has the transitions of a run in which nothing failed; one whose condition
+///   comes and goes fires and is resolved in turn.
 struct StreamHistoryRunner {
     struct Failure: Error, CustomStringConvertible {
         var description: String
@@ -59,6 +60,9 @@ struct StreamHistoryRunner {
         try sql("CREATE DETECTOR odd ON meter(value) USING zscore(warmup = 16) WITH BACKFILL")
         try sql(
             "CREATE ALERT high AS SELECT host, last(value) AS value FROM meter GROUP BY host HAVING last(value) > 90")
+        try sql(
+            "CREATE ALERT ever AS SELECT host, max(value) AS value FROM meter GROUP BY host HAVING max(value) > 90 "
+                + "FOR '30 seconds'")
         for step in history.steps { try run(step, isDisturbed) }
         disk.clearFaults()
         if database == nil || disk.isOff { try restart(disk.crash()) }
@@ -200,6 +204,9 @@ struct StreamHistoryRunner {
         }
         try checkAlerts()
         return [
+            "_alerts": try rows(
+                "SELECT labels, former_state, state, value, count(*) FROM _alerts WHERE alert = 'ever' "
+                    + "GROUP BY 1, 2, 3, 4 ORDER BY 1, 2, 3"),
             "_anomalies": try rows(
                 "SELECT time, host, value, score, severity, is_alarm, event_start, model_version, reason FROM _anomalies "
                     + "ORDER BY time, host"),
@@ -214,7 +221,7 @@ struct StreamHistoryRunner {
 
     private mutating func checkAlerts() throws {
         var state: [FieldValue?: String] = [:]
-        for row in try rows("SELECT labels, state FROM _alerts ORDER BY time") {
+        for row in try rows("SELECT labels, state FROM _alerts WHERE alert = 'high' ORDER BY time") {
             guard case .string(let next)? = row[1] else { continue }
             if state[row[0]] ?? "resolved" == next {
                 throw Failure(description: "the alert of \(row[0].map { "\($0)" } ?? "") is \(next) twice")
