@@ -134,7 +134,7 @@ struct AnomalyRows {
             fields["remarks"] = .string(model.scorer.detector.remarks.joined(separator: "; "))
         } else if let accuracy = model.accuracy {
             fields["held_back_rows"] = .int64(Int64(accuracy.rows))
-            fields["false_share"] = .float64(Double(accuracy.falseAnomalies) / Double(max(accuracy.rows, 1)))
+            fields["false_share"] = .float64(accuracy.falseShare)
             fields["recall_spikes"] = .float64(accuracy.spikes.share)
             fields["recall_shifts"] = .float64(accuracy.shifts.share)
             fields["recall_flat_lines"] = .float64(accuracy.flatLines.share)

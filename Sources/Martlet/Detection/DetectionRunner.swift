@@ -9,8 +9,6 @@ struct DetectionRunner {
     private static let rowsPerSlice = 200_000
     private static let mostRows = 4_000_000
     private static let mostAnomalies = 1_000_000
-    /// Nanoseconds before the times that are spoken of from which is learnt.
-    private static let learningSpan: Int64 = 14 * 86_400_000_000_000
 
     private let detection: AdHocDetection
     private let namespace: any NamespaceEngine
@@ -111,10 +109,7 @@ struct DetectionRunner {
     /// The times to read: those that are spoken of, and before them those to learn from.
     private func times() throws(MartletError) -> TimeRange {
         var range = detection.time
-        if range.lowerBound > .min {
-            let (start, overflow) = range.lowerBound.subtractingReportingOverflow(Self.learningSpan)
-            range = TimeRange(overflow ? .min : start, range.upperBound)
-        }
+        range = TimeRange(DetectorDefinition.learningStart(before: range.lowerBound), range.upperBound)
         if let baseline = definition.baseline {
             range = TimeRange(min(range.lowerBound, baseline.lowerBound), max(range.upperBound, baseline.upperBound))
             // What comes before the baseline is neither learnt from nor judged.

@@ -17,8 +17,6 @@ final class DetectorTask: StreamTask {
     /// The most rows of one step, beyond which the slice is cut instead.
     private static let mostRows = 250_000
     private static let firstSlice: Int64 = 60_000_000_000
-    /// Nanoseconds of stored rows that a new detector learns from before it speaks.
-    private static let learningSpan: Int64 = 14 * 86_400_000_000_000
     /// Rows for each series after which states are written down, and nanoseconds.
     private static let rowsPerCheckpoint = 2_000
     private static let checkpointInterval: Int64 = 3_600_000_000_000
@@ -69,7 +67,7 @@ final class DetectorTask: StreamTask {
         clock = host.namespace.clock
         baseline = definition.baseline
         trainedAt = clock.now().nanoseconds
-        reads = try pool.reads(for: definition, (host.namespace, host.queries))
+        reads = try pool.reads(for: definition, host.namespace, host.queries)
         reader = try DetectorReader(definition, definition.values, reads.groups, host.namespace, host.queries)
         _ = try registry.scorer(definition.method, definition.parameters, dimensions: definition.values.count)
         if try !restore() {
@@ -122,10 +120,7 @@ final class DetectorTask: StreamTask {
     /// From where a new detector reads, and from where it speaks: by default it learns from what is stored, and speaks
     /// of what comes.
     private func firstLook(at stored: TimeRange) -> (reads: Int64, speaks: Int64) {
-        func before(_ time: Int64) -> Int64 {
-            let (start, overflow) = time.subtractingReportingOverflow(Self.learningSpan)
-            return baseline?.lowerBound ?? (overflow ? .min : start)
-        }
+        func before(_ time: Int64) -> Int64 { baseline?.lowerBound ?? DetectorDefinition.learningStart(before: time) }
         switch definition.start {
         case .everything: return (.min, .min)
         case .from(let time): return (before(time), time)
@@ -335,8 +330,7 @@ final class DetectorTask: StreamTask {
         places = []
         baseline = range
         let speaks = newest == .min ? Int64.min : newest &+ 1
-        let (reads, overflow) = newest.subtractingReportingOverflow(Self.learningSpan)
-        start = (range?.lowerBound ?? (overflow ? .min : reads), speaks)
+        start = (range?.lowerBound ?? DetectorDefinition.learningStart(before: newest), speaks)
         pending = TimeRanges()
         seenCommit = 0
         rowsSinceCheckpoint = 0
@@ -384,7 +378,7 @@ final class DetectorTask: StreamTask {
                 state.scorer.accuracy.map { .float64($0.spikes.share) },
                 state.scorer.accuracy.map { .float64($0.shifts.share) },
                 state.scorer.accuracy.map { .float64($0.flatLines.share) },
-                state.scorer.accuracy.map { .float64(Double($0.falseAnomalies) / Double(max($0.rows, 1))) },
+                state.scorer.accuracy.map { .float64($0.falseShare) },
             ]
         }
         return StreamAnswer(columns: columns, rows: rows)

@@ -1,7 +1,6 @@
 import MartletModel
 import MartletQuery
 import MartletStorage
-import Synchronization
 
 /// Rows that several detectors of one table judge, read once for all of them.
 ///
@@ -64,7 +63,9 @@ final class SharedDetectorReads {
 }
 
 /// The shared reads of all namespaces, as long as a detector uses them.
-final class DetectorReadsPool: Sendable {
+///
+/// `@unchecked Sendable`: touched on the thread of the streams alone, as the tasks are.
+final class DetectorReadsPool: @unchecked Sendable {
     private struct Key: Hashable {
         var namespace: ObjectIdentifier
         var table: String
@@ -74,26 +75,18 @@ final class DetectorReadsPool: Sendable {
 
     private struct Entry { weak var reads: SharedDetectorReads? }
 
-    /// `Entry` is touched on the thread of the streams, as the tasks are.
-    private struct Entries: @unchecked Sendable { var byKey: [Key: Entry] = [:] }
-
-    private let entries = Mutex(Entries())
+    private var entries: [Key: Entry] = [:]
 
     func reads(
-        for definition: DetectorDefinition, _ host: (namespace: any NamespaceEngine, queries: QueryEngine)
+        for definition: DetectorDefinition, _ namespace: any NamespaceEngine, _ queries: QueryEngine
     ) throws(MartletError) -> SharedDetectorReads {
+        entries = entries.filter { $0.value.reads != nil }
         let key = Key(
-            namespace: ObjectIdentifier(host.namespace), table: definition.table, filter: definition.filter,
+            namespace: ObjectIdentifier(namespace), table: definition.table, filter: definition.filter,
             groups: definition.groups)
-        let present = entries.withLock { entries in
-            entries.byKey = entries.byKey.filter { $0.value.reads != nil }
-            return Shared(reads: entries.byKey[key]?.reads)
-        }
-        if let reads = present.reads { return reads }
-        let made = Shared(reads: try SharedDetectorReads(definition, host.namespace, host.queries))
-        entries.withLock { $0.byKey[key] = Entry(reads: made.reads) }
-        return made.reads!
+        if let reads = entries[key]?.reads { return reads }
+        let made = try SharedDetectorReads(definition, namespace, queries)
+        entries[key] = Entry(reads: made)
+        return made
     }
-
-    private struct Shared: @unchecked Sendable { var reads: SharedDetectorReads? }
 }

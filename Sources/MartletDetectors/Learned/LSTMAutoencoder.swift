@@ -12,9 +12,7 @@ package final class LSTMAutoencoder: Detector {
     private let seed: UInt64
     private let network: LSTMNetwork
     private var isTrained = false
-    /// What values are measured from and in, from the baseline.
-    private var origins: ContiguousArray<Double>
-    private var units: ContiguousArray<Double>
+    private var scale: Standardization
     /// Root mean square of the held-back errors of a value: in the last row, and over windows.
     private var lastErrors: ContiguousArray<Double>
     private var windowErrors: ContiguousArray<Double>
@@ -44,8 +42,7 @@ package final class LSTMAutoencoder: Detector {
         seed = UInt64(parameters.integer("seed"))
         network = LSTMNetwork(
             dimensions: dimensions, units: parameters.integer("units"), window: parameters.integer("window"))
-        origins = ContiguousArray(repeating: 0, count: dimensions)
-        units = ContiguousArray(repeating: 1, count: dimensions)
+        scale = Standardization(dimensions: dimensions)
         lastErrors = ContiguousArray(repeating: 1, count: dimensions)
         windowErrors = ContiguousArray(repeating: 1, count: dimensions)
         rows = ContiguousArray(repeating: 0, count: network.window * dimensions)
@@ -62,17 +59,14 @@ package final class LSTMAutoencoder: Detector {
                     + "\(baseline.count)", hint: "give it a longer baseline, or a smaller window")
         }
         for dimension in 0..<dimensions {
-            var moments = Moments(span: complete.count)
-            for row in complete { moments.add(min(max(baseline.values[row * dimensions + dimension], -1e140), 1e140)) }
-            origins[dimension] = moments.mean
-            units[dimension] = moments.deviation
+            _ = scale.learn(dimension, from: complete.lazy.map { baseline.values[$0 * self.dimensions + dimension] })
         }
         var rows: [Float] = []
         rows.reserveCapacity(complete.count * dimensions)
         for row in complete {
             for dimension in 0..<dimensions {
                 // What is far off would be all that is learnt.
-                rows.append(min(max(standardized(baseline.values[row * dimensions + dimension], dimension), -4), 4))
+                rows.append(scale.standardized(baseline.values[row * dimensions + dimension], dimension, limit: 4))
             }
         }
         var random = SplitMix(seed: seed)
@@ -85,10 +79,6 @@ package final class LSTMAutoencoder: Detector {
             "learnt from \(complete.count) rows in \(outcome.epochs) epochs; on the held-back fifth "
                 + "\(shortText(Double(100 * min(outcome.loss, 1e6)).rounded())) % of the variance is left over"
         ]
-    }
-
-    private func standardized(_ value: Double, _ dimension: Int) -> Float {
-        Float(min(max((value - origins[dimension]) / units[dimension], -1e6), 1e6))
     }
 
     private func measureErrors(_ rows: [Float], from heldBack: Int) {
@@ -120,7 +110,9 @@ package final class LSTMAutoencoder: Detector {
         guard isTrained else { return .nan }
         let kept = rows.count - dimensions
         for place in 0..<kept { rows[place] = rows[place + dimensions] }
-        for dimension in 0..<dimensions { rows[kept + dimension] = standardized(row[dimension], dimension) }
+        for dimension in 0..<dimensions {
+            rows[kept + dimension] = scale.standardized(row[dimension], dimension, limit: 1e6)
+        }
         filled = min(filled + 1, network.window)
         guard filled == network.window else { return .nan }
         rows.withUnsafeBufferPointer { network.reconstruct($0.baseAddress!) }
@@ -146,10 +138,10 @@ package final class LSTMAutoencoder: Detector {
     package var explanation: Explanation {
         let kept = rows.count - dimensions
         let dimension = worst.dimension
-        let expected = origins[dimension] + units[dimension] * Double(network.output[kept + dimension])
+        let expected = scale.origins[dimension] + scale.units[dimension] * Double(network.output[kept + dimension])
         let what = worst.isWindow ? "the last \(network.window) rows" : "the last row"
         var result = Explanation.around(
-            expected, 3 * units[dimension] * lastErrors[dimension],
+            expected, 3 * scale.units[dimension] * lastErrors[dimension],
             "the network that learnt the past writes \(what) down with an error \(shortText(worst.score)) times the usual"
                 + (dimensions > 1 ? ", most of all value \(dimension + 1)" : ""))
         if dimensions > 1 { result.contributors = [dimension] }
@@ -159,8 +151,7 @@ package final class LSTMAutoencoder: Detector {
     package func transfer(_ archive: inout StateArchive) throws(MartletError) {
         try archive.transfer(&isTrained)
         guard isTrained else { return }
-        try archive.transfer(&origins)
-        try archive.transfer(&units)
+        try scale.transfer(&archive)
         try archive.transfer(&lastErrors)
         try archive.transfer(&windowErrors)
         for index in 0..<network.parameterCount { try archive.transfer(&network.parameters[index]) }

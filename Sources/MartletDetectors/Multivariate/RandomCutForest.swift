@@ -23,9 +23,7 @@ package final class RandomCutForest: Detector {
     private var trees: [RandomCutTree]
     private var random: SplitMix
     private var rows: Int64 = 0
-    /// What values are measured from and in, fixed by the baseline.
-    private var origins: ContiguousArray<Double>
-    private var units: ContiguousArray<Double>
+    private var scale: Standardization
     /// The last `shingle` rows, the newest last.
     private var point: ContiguousArray<Float>
     private var filled = 0
@@ -58,25 +56,18 @@ package final class RandomCutForest: Detector {
         let tree = RandomCutTree(dimensions: dimensions * shingle, capacity: parameters.integer("samples"))
         trees = Array(repeating: tree, count: parameters.integer("trees"))
         random = SplitMix(seed: UInt64(parameters.integer("seed")))
-        origins = ContiguousArray(repeating: 0, count: dimensions)
-        units = ContiguousArray(repeating: 1, count: dimensions)
+        scale = Standardization(dimensions: dimensions)
         point = ContiguousArray(repeating: 0, count: dimensions * shingle)
     }
 
     package func learn(_ baseline: Baseline) throws(MartletError) {
         for dimension in 0..<dimensions {
-            var moments = Moments(span: max(baseline.count, 2))
-            for row in 0..<baseline.count {
-                let value = baseline.values[row * dimensions + dimension]
-                if value.isFinite { moments.add(min(max(value, -1e140), 1e140)) }
-            }
-            guard moments.count > 0 else {
+            let column = (0..<baseline.count).map { baseline.values[$0 * dimensions + dimension] }
+            guard scale.learn(dimension, from: column.filter(\.isFinite)) else {
                 throw MartletError(
                     .invalidArgument, "value \(dimension + 1) is missing in every row of the baseline",
                     hint: "give it a longer baseline, or leave the column out")
             }
-            origins[dimension] = moments.mean
-            units[dimension] = moments.deviation
         }
     }
 
@@ -89,8 +80,7 @@ package final class RandomCutForest: Detector {
         let kept = point.count - dimensions
         for place in 0..<kept { point[place] = point[place + dimensions] }
         for dimension in 0..<dimensions {
-            point[kept + dimension] = Float(
-                min(max((row[dimension] - origins[dimension]) / units[dimension], -1e9), 1e9))
+            point[kept + dimension] = scale.standardized(row[dimension], dimension, limit: 1e9)
         }
         rows += 1
         filled = min(filled + 1, shingle)
@@ -159,8 +149,7 @@ package final class RandomCutForest: Detector {
         try archive.transfer(&state)
         random.state = UInt64(bitPattern: state)
         try archive.transfer(&rows)
-        try archive.transfer(&origins)
-        try archive.transfer(&units)
+        try scale.transfer(&archive)
         try archive.transfer(&point)
         try archive.transfer(&filled, in: 0...shingle)
         try archive.transfer(&isPending)

@@ -4,7 +4,9 @@ import MartletModel
 public struct ModelAccuracy: Sendable, Hashable {
     /// Injected anomalies of a kind, and how many of them had an anomalous row.
     public struct Recall: Sendable, Hashable {
+        /// Those of which at least one row was found anomalous.
         public var found: Int
+        /// Those that were put in.
         public var injected: Int
         /// The share that was found.
         public var share: Double { injected == 0 ? 0 : Double(found) / Double(injected) }
@@ -14,6 +16,8 @@ public struct ModelAccuracy: Sendable, Hashable {
     public var rows: Int
     /// Rows that were found anomalous with nothing injected.
     public var falseAnomalies: Int
+    /// The share of them among the rows.
+    public var falseShare: Double { rows == 0 ? 0 : Double(falseAnomalies) / Double(rows) }
     /// Single values ten deviations off.
     public var spikes: Recall
     /// Twenty rows ten deviations off.

@@ -52,6 +52,13 @@ package struct DetectorDefinition: Sendable {
     package var retraining: Retraining
     package var start: StreamStart
 
+    /// From when on rows are learnt from that come before those that are spoken of: 14 days before, where no baseline says
+    /// otherwise.
+    package static func learningStart(before time: Int64) -> Int64 {
+        let (start, overflow) = time.subtractingReportingOverflow(14 * 86_400_000_000_000)
+        return overflow ? .min : start
+    }
+
     /// When a detector learns anew by itself.
     package struct Retraining: Sendable, Hashable {
         /// A series whose rows have stayed unusual for long.

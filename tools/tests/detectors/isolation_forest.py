@@ -1,7 +1,5 @@
 """Compares Martlet's isolation forest with scikit-learn's. Run by tools/tests/isolation-forest."""
 
-import subprocess
-import sys
 import tempfile
 from pathlib import Path
 
@@ -10,19 +8,9 @@ from sklearn.datasets import load_breast_cancer, load_digits, load_iris, load_wi
 from sklearn.ensemble import IsolationForest
 from sklearn.metrics import roc_auc_score
 
-PROGRAM = sys.argv[1]
+from program import numbers, write
+
 FOREST_SEEDS = range(5)
-
-
-def scores(*arguments):
-    answer = subprocess.run([PROGRAM, *map(str, arguments)], check=True, capture_output=True, text=True)
-    return numpy.array([float(line) for line in answer.stdout.split()])
-
-
-def write(path, rows):
-    # repr of a float is exact; scikit-learn itself works on float32.
-    path.write_text("".join(",".join(repr(float(value)) for value in row) + "\n" for row in rows))
-    return path
 
 
 def rare(data, target, anomalous, share, seed):
@@ -59,7 +47,7 @@ def check_trees(directory):
         tree = forest.estimators_[0].tree_
         rows = zip(tree.feature, tree.threshold, tree.children_left, tree.children_right, tree.n_node_samples)
         path = write(directory / "tree.csv", [(max(f, -1), *rest) for f, *rest in rows])
-        ours = scores("tree", path, write(directory / "rows.csv", data), samples)
+        ours = numbers("tree", path, write(directory / "rows.csv", data), samples)
         difference = abs(ours + forest.score_samples(data)).max()
         assert difference < 1e-12, f"a tree of {samples} rows: scores differ by {difference}"
         print(f"a tree of {samples:3} rows: the 400 scores differ by at most {difference:.1e}")
@@ -69,7 +57,7 @@ def check_areas(directory):
     differences = []
     for name, data, labels in data_sets():
         path = write(directory / "data.csv", data)
-        ours = numpy.mean([roc_auc_score(labels, scores("forest", path, path, seed)) for seed in FOREST_SEEDS])
+        ours = numpy.mean([roc_auc_score(labels, numbers("forest", path, path, seed)) for seed in FOREST_SEEDS])
         theirs = numpy.mean(
             [
                 roc_auc_score(labels, -IsolationForest(random_state=seed).fit(data).score_samples(data))

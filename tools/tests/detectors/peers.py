@@ -1,7 +1,5 @@
 """Compares matrix_profile with stumpy and random_cut_forest with rrcf. Run by tools/tests/detector-peers."""
 
-import subprocess
-import sys
 import tempfile
 from pathlib import Path
 
@@ -9,17 +7,7 @@ import numpy
 import rrcf
 import stumpy
 
-PROGRAM = sys.argv[1]
-
-
-def numbers(*arguments):
-    answer = subprocess.run([PROGRAM, *map(str, arguments)], check=True, capture_output=True, text=True)
-    return numpy.array([float(line) for line in answer.stdout.split()])
-
-
-def write(path, rows):
-    path.write_text("".join(",".join(repr(float(value)) for value in row) + "\n" for row in rows))
-    return path
+from program import numbers, write
 
 
 def check_profile(directory):
