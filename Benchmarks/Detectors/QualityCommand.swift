@@ -11,12 +11,33 @@ import MartletTestSupport
 struct QualityCommand {
     let seeds: Int
     let methods: [String]
+    /// The kinds of anomaly to make; empty: all.
+    let kinds: [LabelledSeries.Kind]
+    let firstSeed: UInt64
     private let registry = DetectorRegistry.builtIn
     private static let rows = 8064
     private static let quiet = 3000
     private static let anomalies = 3
     /// Above those that the tests use, which detectors were tuned on.
-    private static let firstSeed: UInt64 = 1000
+    static let firstSeed: UInt64 = 1000
+
+    /// - Parameter words: methods, and where wanted `kind=KIND` and `seed=FIRST`.
+    init(seeds: Int, _ words: [String]) throws {
+        self.seeds = seeds
+        func values(_ name: String) -> [String] {
+            words.filter { $0.hasPrefix(name + "=") }.map { String($0.dropFirst(name.count + 1)) }
+        }
+        kinds = try values("kind").map { name in
+            guard let kind = LabelledSeries.Kind(rawValue: name) else {
+                let names = LabelledSeries.Kind.allCases.map(\.rawValue).joined(separator: ", ")
+                throw MartletError(.invalidArgument, "there is no kind of anomaly '\(name)': \(names)")
+            }
+            return kind
+        }
+        firstSeed = values("seed").first.flatMap { UInt64($0) } ?? Self.firstSeed
+        let named = words.filter { !$0.contains("=") }
+        methods = named.isEmpty ? registry.names : named
+    }
 
     struct Outcome {
         var found = 0
@@ -32,6 +53,8 @@ struct QualityCommand {
         var nanoseconds = 0.0
         var rows = 0
         var bytes = 0
+
+        var foundShare: Double { Double(found) / Double(max(events, 1)) }
 
         static func + (left: Outcome, right: Outcome) -> Outcome {
             var sum = left
@@ -53,35 +76,41 @@ struct QualityCommand {
     }
 
     func run() throws {
-        for season in [true, false] {
-            // Without a season there is no wrong time of the day and no shape to break.
-            let univariate = LabelledSeries.Kind.allCases.filter {
-                $0 != .correlationBreak && (season || ($0 != .contextual && $0 != .collective))
-            }
+        var purposes: [(method: String, scene: DetectorScene, kinds: [LabelledSeries.Kind], least: Double)] = []
+        for scene in DetectorScene.allCases {
+            let kinds = self.kinds.isEmpty ? scene.kinds : scene.kinds.filter { self.kinds.contains($0) }
             var lines: [(String, [LabelledSeries.Kind?: Outcome])] = []
-            for method in methods where try registry.method(method).dimensions.contains(1) {
-                var shape = LabelledSeries.Shape()
-                // From trough to peak as far as the other anomalies are off: ten deviations of the noise.
-                shape.season = season ? 5 : 0
-                lines.append((method, try outcomes(method, shape, [nil] + univariate.map { Optional($0) })))
+            for method in methods where try registry.method(method).dimensions.contains(scene.shape.dimensions) {
+                let outcomes = try outcomes(method, scene.shape, [nil] + kinds.map { Optional($0) })
+                lines.append((method, outcomes))
+                let own = scene.purposes(of: method).filter { kinds.contains($0) }
+                let least = own.map { outcomes[$0]?.foundShare ?? 0 }.min()
+                if let least { purposes.append((method, scene, own, least)) }
             }
-            print("\n### \(season ? "With a daily and weekly season" : "Without a season"): events found\n")
-            printFound(lines, univariate)
-            print("\n### \(season ? "With a daily and weekly season" : "Without a season"): over all kinds\n")
+            print("\n### \(Self.title(scene)): events found\n")
+            printFound(lines, kinds)
+            print("\n### \(Self.title(scene)): over all kinds\n")
             printOverall(lines)
         }
-        var shape = LabelledSeries.Shape()
-        shape.dimensions = 5
-        let kinds: [LabelledSeries.Kind] = [.correlationBreak, .point, .levelShift]
-        var lines: [(String, [LabelledSeries.Kind?: Outcome])] = []
-        for method in methods where try registry.method(method).dimensions.contains(5) {
-            lines.append((method, try outcomes(method, shape, [nil] + kinds.map { Optional($0) })))
+        print("\n### What each is for\n\n| method | setting | kinds | found, the least |\n|---|---|---|---:|")
+        for row in purposes.sorted(by: { $0.method < $1.method }) {
+            let kinds = row.kinds.map(Self.words).joined(separator: ", ")
+            print("| `\(row.method)` | \(row.scene.rawValue) | \(kinds) | \(Self.percent(row.least)) |")
         }
-        print("\n### Five values a row: events found\n")
-        printFound(lines, kinds)
-        print("\n### Five values a row: over all kinds\n")
-        printOverall(lines)
     }
+
+    private static func title(_ scene: DetectorScene) -> String {
+        switch scene {
+        case .season: "With a daily and weekly season"
+        case .steady: "Without a season"
+        case .shared: "Five values a row that share a cause"
+        case .separate: "Five values a row, each of its own"
+        }
+    }
+
+    private static func words(_ kind: LabelledSeries.Kind) -> String { kind.rawValue.replacing("_", with: " ") }
+
+    private static func percent(_ share: Double) -> String { "\(Int((100 * share).rounded())) %" }
 
     private func outcomes(
         _ method: String, _ shape: LabelledSeries.Shape, _ kinds: [LabelledSeries.Kind?]
@@ -90,7 +119,7 @@ struct QualityCommand {
         for kind in kinds {
             var sum = Outcome()
             for seed in 0..<seeds {
-                sum = sum + (try outcome(method, kind, shape, seed: Self.firstSeed + UInt64(seed)))
+                sum = sum + (try outcome(method, kind, shape, seed: firstSeed + UInt64(seed)))
             }
             result[kind] = sum
         }
@@ -153,12 +182,11 @@ struct QualityCommand {
     private func printFound(
         _ lines: [(String, [LabelledSeries.Kind?: Outcome])], _ kinds: [LabelledSeries.Kind]
     ) {
-        print("| method | " + kinds.map { $0.rawValue.replacing("_", with: " ") }.joined(separator: " | ") + " |")
+        print("| method | " + kinds.map(Self.words).joined(separator: " | ") + " |")
         print("|---|" + String(repeating: "---:|", count: kinds.count))
         for (method, outcomes) in lines {
-            let cells = kinds.map { kind -> String in
-                let outcome = outcomes[kind] ?? Outcome()
-                return "\(Int((100 * Double(outcome.found) / Double(max(outcome.events, 1))).rounded())) %"
+            let cells = kinds.map { kind in
+                Self.percent((outcomes[kind] ?? Outcome()).foundShare)
             }
             print("| `\(method)` | " + cells.joined(separator: " | ") + " |")
         }
@@ -176,7 +204,7 @@ struct QualityCommand {
             let alarms = all.trueAlarms + all.falseAlarms
             let cells = [
                 alarms == 0 ? "—" : decimal(Double(all.trueAlarms) / Double(alarms)),
-                decimal(Double(all.found) / Double(max(all.events, 1))),
+                decimal(all.foundShare),
                 decimal(all.areas.reduce(0, +) / Double(all.areas.count)),
                 decimal(all.volumes.reduce(0, +) / Double(all.volumes.count)),
                 delays.isEmpty ? "—" : "\(delays[delays.count / 2])", decimal(Double(quiet.falseAlarms) / quiet.weeks),

@@ -4,7 +4,7 @@ import MartletModel
 
 // Measures the detectors, and lends them to the comparisons with others' of the same kind.
 let usage = """
-    usage: MartletDetectorBench quality [SEEDS [METHOD ...]]
+    usage: MartletDetectorBench quality [SEEDS [METHOD ...] [kind=KIND ...] [seed=FIRST]]
            MartletDetectorBench forest TRAINING.csv ROWS.csv [SEED]
            MartletDetectorBench tree TREE.csv ROWS.csv SAMPLES
            MartletDetectorBench displacement SAMPLE.csv ROWS.csv TREES
@@ -17,10 +17,8 @@ let arguments = Array(CommandLine.arguments.dropFirst())
 do {
     switch arguments.first {
     case "quality" where arguments.count < 2 || Int(arguments[1]) != nil:
-        let methods = Array(arguments.dropFirst(2))
         try QualityCommand(
-            seeds: arguments.count > 1 ? Int(arguments[1]) ?? 5 : 5,
-            methods: methods.isEmpty ? DetectorRegistry.builtIn.names : methods
+            seeds: arguments.count > 1 ? Int(arguments[1]) ?? 5 : 5, Array(arguments.dropFirst(2))
         ).run()
     case "forest" where arguments.count >= 3:
         try ForestCommand.train(

@@ -32,7 +32,7 @@ import Testing
         for row in 500..<530 { values[row] = 9 }
         // The history holds everything: nothing is dropped.
         var parameters = DetectorParameters(MatrixProfile.parameters)
-        try parameters.set("window = \(window), history = 5000, normalize = \(normalize)")
+        try parameters.set("window = \(window), history = 5000, normalize = \(normalize), plain = 1")
         var profile = MatrixProfile(parameters, silence: 3 * window)
         let expected = expected(values, window: window, normalized: normalize == 1)
         for row in values.indices {
@@ -71,5 +71,22 @@ import Testing
         }
         #expect(alarms.contains { (3000..<3040).contains($0) }, "\(alarms)")
         #expect(alarms.filter { !(3000..<3040).contains($0) }.isEmpty, "\(alarms)")
+    }
+
+    /// A level between 10 and 20, and twice one of 0 to 5, in the same shape.
+    @Test(arguments: ["matrix_profile", "memory"]) func `an anomaly does not hide the next one like it`(
+        method: String
+    ) throws {
+        let scorer = try DetectorRegistry.builtIn.scorer(method)
+        var random = SeededGenerator(seed: 11)
+        var found = Set<Int>()
+        for row in 0..<6000 {
+            let event = [3000, 4000].firstIndex { row >= $0 && row < $0 + 40 }
+            let value = event == nil ? 15 + LabelledSeries.normal(&random) : Double(row % 10) / 2
+            if try scorer.score(Int64(row) * 300_000_000_000, value)?.isAnomaly == true, let event {
+                found.insert(event)
+            }
+        }
+        #expect(found == [0, 1])
     }
 }

@@ -34,6 +34,8 @@ public struct LabelledSeries: Sendable {
         public var spacing = 300
         /// Values a row.
         public var dimensions = 1
+        /// How far the values of a row move together, in standard deviations of the noise; 0: not at all.
+        public var sharing = 3.0
 
         public init() {}
     }
@@ -105,7 +107,9 @@ public struct LabelledSeries: Sendable {
                     case .correlationBreak: break
                     }
                 }
-                let shared = active != nil && kind == .correlationBreak && dimension == 0 ? -3 * common : 3 * common
+                let shared =
+                    active != nil && kind == .correlationBreak && dimension == 0
+                    ? -shape.sharing * common : shape.sharing * common
                 let total =
                     level + shape.trend * Double(row) / Double(count) + season * (dimensions > 1 ? 0 : 1) + value
                     + (dimensions > 1 ? shared * loads[dimension] : 0)

@@ -15,31 +15,58 @@ enum AutoDetector {
 }
 
 /// The isolation forest and broken correlations together.
+///
+/// Correlations are judged after the baseline, odd combinations later: a forest of few rows takes what they have not
+/// shown yet for odd.
 private final class AutoMultivariate: Detector {
+    /// Rows that the forest is grown from.
+    private static let forestRows = 1024
+
+    private let dimensions: Int
     private let forest: IsolationForest
+    /// The rows so far, until the forest is grown.
+    private var collected: Baseline?
     private let correlation: CorrelationBreak
     /// The forest's and the correlations'.
     private var scores: MemberScores
 
     init(_ dimensions: Int) {
+        self.dimensions = dimensions
         forest = IsolationForest(DetectorParameters(IsolationForest.parameters), dimensions)
         correlation = CorrelationBreak(DetectorParameters(CorrelationBreak.parameters), dimensions)
         scores = MemberScores([forest.leastTailIndex, correlation.leastTailIndex])
+        collected = Baseline(dimensions: dimensions)
     }
-
-    func learn(_ baseline: Baseline) throws(MartletError) { try forest.learn(baseline) }
 
     func observe(_ time: Int64, _ row: UnsafePointer<Double>) -> Double {
         scores.begin()
-        scores.note(0, forest.observe(time, row))
+        if collected == nil { scores.note(0, forest.observe(time, row)) }
         scores.note(1, correlation.observe(time, row))
-        return scores.end(members: 2)
+        let score = scores.end(members: collected == nil ? 2 : 1)
+        if collected != nil { collect(time, row) }
+        return score
+    }
+
+    private func collect(_ time: Int64, _ row: UnsafePointer<Double>) {
+        for dimension in 0..<dimensions where !row[dimension].isFinite { return }
+        collected?.append(time, row)
+        guard let rows = collected, rows.count == Self.forestRows else { return }
+        // So many complete rows are enough: learning does not fail.
+        do throws(MartletError) { try forest.learn(rows) } catch { preconditionFailure("\(error)") }
+        collected = nil
+        rows.values.withUnsafeBufferPointer { values in
+            for index in 0..<rows.count {
+                scores.begin()
+                scores.note(0, forest.observe(rows.times[index], values.baseAddress! + index * dimensions))
+            }
+        }
     }
 
     var isCalibrated: Bool { true }
     var remarks: [String] {
         [
-            "several values a row: an isolation forest finds odd combinations, the covariance a value that no longer follows the others"
+            "several values a row: the covariance finds a value that no longer follows the others, and after "
+                + "\(Self.forestRows) rows an isolation forest odd combinations"
         ]
     }
 
@@ -51,10 +78,22 @@ private final class AutoMultivariate: Detector {
     }
 
     func transfer(_ archive: inout StateArchive) throws(MartletError) {
-        try forest.transfer(&archive)
+        var isCollecting = collected != nil
+        try archive.transfer(&isCollecting)
+        if isCollecting {
+            var rows = collected ?? Baseline(dimensions: dimensions)
+            try rows.transfer(&archive, maximum: Self.forestRows - 1)
+            collected = rows
+        } else {
+            collected = nil
+            try forest.transfer(&archive)
+        }
         try correlation.transfer(&archive)
         try scores.transfer(&archive)
     }
 
-    var stateBytes: Int { forest.stateBytes + correlation.stateBytes + scores.bytes + 80 }
+    var stateBytes: Int {
+        forest.stateBytes + correlation.stateBytes + scores.bytes + 80
+            + 8 * ((collected?.times.capacity ?? 0) + (collected?.values.capacity ?? 0))
+    }
 }

@@ -36,12 +36,12 @@ struct MemberScores {
         }
     }
 
-    /// Ends a row: 1 / p of the rarest finding, where p is multiplied by the number of `members` (Bonferroni); NaN where
-    /// no member could tell.
-    mutating func end(members: Int) -> Double {
+    /// Ends a row: 1 / p of the rarest finding, where p is multiplied by the effective number of `members` (Bonferroni);
+    /// NaN where no member could tell.
+    mutating func end(members: Double) -> Double {
         let isStart = best > Self.eventStart && sinceEvent >= AlarmPolicy.eventRows
         sinceEvent = isStart ? 0 : min(sinceEvent + 1, AlarmPolicy.eventRows)
-        return best < 0 ? .nan : NormalTail.odds(best) / Double(max(members, 1))
+        return best < 0 ? .nan : NormalTail.odds(best) / max(members, 1)
     }
 
     mutating func transfer(_ archive: inout StateArchive) throws(MartletError) {

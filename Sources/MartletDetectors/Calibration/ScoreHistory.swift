@@ -98,16 +98,18 @@ struct ScoreHistory {
     /// The highest -log10 p that the past alone can show.
     var limit: Double { log10(Double(total + 1)) }
 
+    /// Whether the past makes a score of that significance next to impossible.
+    func isSurprise(_ significance: Double) -> Bool { significance > limit + 0.3 }
+
     /// Adds a score whose significance was `significance`. Of those that the past makes next to impossible every eighth
     /// is counted, and as just above the highest, so that an anomaly does not hide the next one and yet becomes
     /// ordinary when it stays.
     mutating func add(_ raw: Double, significance: Double) {
         var score = Self.sanitized(raw)
-        let likely = limit + 0.3
-        if significance > likely, let tail = tail() {
+        if isSurprise(significance), let tail = tail() {
             surprises = (surprises + 1) % 8
             if surprises != 1 { return }
-            score = min(score, tail.threshold * pow(10, max(0, likely + log10(tail.share)) * tail.index))
+            score = min(score, tail.threshold * pow(10, max(0, limit + 0.3 + log10(tail.share)) * tail.index))
         }
         let key = Self.key(score)
         if key > top { raise(to: key) }

@@ -30,7 +30,7 @@ package final class LSTMAutoencoder: Detector {
                 .integer("units", 16, 1...128, "numbers that a window has to pass through"),
                 .integer("epochs", 40, 1...1000, "times that the baseline is learnt from, at most"),
                 .integer("seed", 0, 0...1_000_000_000, "where the random numbers begin"),
-            ], dimensions: 1...64, baselineRows: 1000
+            ], dimensions: 1...64, baselineRows: 2000
         ) { (parameters, dimensions) throws(MartletError) in
             LSTMAutoencoder(parameters, dimensions)
         }

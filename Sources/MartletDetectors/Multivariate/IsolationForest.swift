@@ -34,7 +34,7 @@ package final class IsolationForest: Detector {
     static var method: DetectorMethod {
         DetectorMethod(
             "isolation_forest", "how few random cuts isolate a row; for several values that form clusters",
-            parameters: parameters, dimensions: 1...4096, baselineRows: 512
+            parameters: parameters, dimensions: 1...4096, baselineRows: 1024
         ) { (parameters, dimensions) throws(MartletError) in
             IsolationForest(parameters, dimensions)
         }

@@ -19,6 +19,12 @@ struct GeneralizedPareto: Equatable {
         return min(300, log10(base) / shape)
     }
 
+    /// The excess that one in 1 / `probability` excesses is above.
+    func quantile(_ probability: Double) -> Double {
+        if abs(shape) < 1e-6 { return -scale * log(probability) }
+        return scale / shape * (pow(probability, -shape) - 1)
+    }
+
     /// The fit of Zhang and Stephens (Technometrics 51, 2009): a mean over a grid of the likelihood, no iteration that
     /// could fail. With few excesses the shape is drawn towards 0.
     ///

@@ -15,13 +15,15 @@ struct MatrixProfile: UnivariateModel {
     static let summary = "distance of the last rows to the most similar stretch of the past; finds odd shapes"
     static let parameters: [DetectorParameter] = [
         .integer("window", 12, 4...1024, "rows of a subsequence"),
-        .integer("history", 1024, 64...100_000, "rows of the past that are compared with"),
+        .integer("history", 2048, 64...100_000, "rows of the past that are compared with"),
         .integer("normalize", 0, 0...1, "whether level and scale are taken away before comparing"),
+        .integer("plain", 0, 0...1, "whether anomalous stretches are compared with like all others"),
     ]
 
     private let window: Int
     private let history: Int
     private let isNormalized: Bool
+    private let isPlain: Bool
     /// Rows that are dropped together.
     private let stride: Int
     /// What was taken away from every value.
@@ -34,12 +36,15 @@ struct MatrixProfile: UnivariateModel {
     /// The product of each subsequence with the newest.
     private var products: ContiguousArray<Double> = []
     private var last = (distance: 0.0, nearest: 0)
+    /// The distances so far.
+    private var distances = ScoreHistory()
+    private var event = SurpriseRun()
 
     /// Subsequences before any is scored: with little to compare with each is far from all others.
     private let silence: Int
 
     init(_ parameters: DetectorParameters) {
-        self.init(parameters, silence: max(3 * parameters.integer("window"), parameters.integer("history") / 2))
+        self.init(parameters, silence: max(3 * parameters.integer("window"), parameters.integer("history") / 4))
     }
 
     init(_ parameters: DetectorParameters, silence: Int) {
@@ -47,6 +52,7 @@ struct MatrixProfile: UnivariateModel {
         window = parameters.integer("window")
         history = max(parameters.integer("history"), 4 * window)
         isNormalized = parameters.integer("normalize") == 1
+        isPlain = parameters.integer("plain") == 1
         stride = max(history / 8, 1)
         clear()
     }
@@ -70,10 +76,25 @@ struct MatrixProfile: UnivariateModel {
         guard values.count >= window else { return .nan }
         describeNewest()
         multiplyNewest()
-        guard products.count >= silence else { return .nan }
-        find()
+        guard products.count >= silence, find() else { return .nan }
+        if !isPlain { judgeNewest() }
         return last.distance
     }
+
+    /// Sets an anomalous stretch aside, or it would be the twin of the next one like it and hide it.
+    private mutating func judgeNewest() {
+        let significance = distances.significance(of: last.distance)
+        let isSurprise = distances.isSurprise(significance)
+        distances.add(last.distance, significance: significance)
+        if !event.learns(from: isSurprise, within: history / 4) { setAside(products.count - 1) }
+    }
+
+    /// Makes a subsequence the nearest of none.
+    private mutating func setAside(_ place: Int) {
+        if isNormalized { scales[place] = .nan } else { means[place] = .infinity }
+    }
+
+    private func isSetAside(_ place: Int) -> Bool { isNormalized ? scales[place].isNaN : means[place] == .infinity }
 
     private mutating func describeNewest() {
         let start = values.count - window
@@ -121,8 +142,8 @@ struct MatrixProfile: UnivariateModel {
         return sum
     }
 
-    /// The nearest of the subsequences that share no row with the newest.
-    private mutating func find() {
+    /// Finds the nearest of the subsequences that share no row with the newest; false if there is none.
+    private mutating func find() -> Bool {
         let newest = products.count - 1
         let count = newest - window
         let width = Double(window)
@@ -146,11 +167,12 @@ struct MatrixProfile: UnivariateModel {
                 }
             }
         }
+        guard best > -.infinity else { return false }
         if isNormalized {
             if scales[newest] == 0 {
                 let twin = scales[..<count].firstIndex(of: 0)
                 last = (twin == nil ? width.squareRoot() : 0, twin ?? place)
-                return
+                return true
             }
             let distance = (2 * width * max(0, 1 - best)).squareRoot()
             let hasConstant = scales[..<count].contains(0)
@@ -158,10 +180,12 @@ struct MatrixProfile: UnivariateModel {
         } else {
             last = (max(0, means[newest] - best).squareRoot(), place)
         }
+        return true
     }
 
     /// Drops the oldest rows, and works everything out anew around the mean of those that stay.
     private mutating func moveOn() {
+        let aside = (stride..<products.count).map { isSetAside($0) }
         values.removeFirst(stride)
         let shift = values.reduce(0, +) / Double(values.count)
         origin += shift
@@ -173,6 +197,7 @@ struct MatrixProfile: UnivariateModel {
         }
         let newest = values.count - window
         for place in 0...newest { products.append(product(place, newest)) }
+        for place in aside.indices where aside[place] { setAside(place) }
     }
 
     var explanation: Explanation {
@@ -209,7 +234,14 @@ struct MatrixProfile: UnivariateModel {
         guard count >= window else { return }
         if archive.isReading { products = ContiguousArray(repeating: 0, count: count - window + 1) }
         try archive.transfer(&products)
+        for place in 0..<products.count {
+            var aside = !archive.isReading && isSetAside(place)
+            try archive.transfer(&aside)
+            if archive.isReading, aside { setAside(place) }
+        }
+        try distances.transfer(&archive)
+        try event.transfer(&archive)
     }
 
-    var heapBytes: Int { 4 * 8 * (history + stride) }
+    var heapBytes: Int { 4 * 8 * (history + stride) + 2 * ScoreHistory.binCount }
 }

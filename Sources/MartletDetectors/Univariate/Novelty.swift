@@ -24,16 +24,25 @@ struct Novelty: UnivariateModel {
     private struct View {
         var memory: StateMemory
         var history = ScoreHistory()
+        private var event = SurpriseRun()
 
         init(_ dimensions: Int, _ capacity: Int) {
             memory = StateMemory(dimensions: dimensions, capacity: capacity)
         }
 
         mutating func observe(_ state: UnsafePointer<Float>) -> Double {
-            let distance = Double(memory.observe(state))
-            guard distance.isFinite else { return 0 }
+            let nearest = memory.distance(to: state)
+            let distance = Double(nearest)
+            guard distance.isFinite else {
+                memory.remember(state, distance: nearest)
+                return 0
+            }
             let significance = history.significance(of: distance)
+            let isSurprise = history.isSurprise(significance)
             history.add(distance, significance: significance)
+            if event.learns(from: isSurprise, within: AlarmPolicy.eventRows) {
+                memory.remember(state, distance: nearest)
+            }
             // No view says more than its past can show: the tail is judged once, over all views together.
             return min(significance, history.limit)
         }
@@ -41,6 +50,7 @@ struct Novelty: UnivariateModel {
         mutating func transfer(_ archive: inout StateArchive) throws(MartletError) {
             try memory.transfer(&archive)
             try history.transfer(&archive)
+            try event.transfer(&archive)
         }
     }
 

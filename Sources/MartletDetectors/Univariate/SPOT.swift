@@ -115,7 +115,9 @@ struct SPOT: UnivariateModel {
         }
         let probability = min(max(side.hits, share / 4), 1)
         let score = NormalTail.decades(probability) + side.tail.significance(excess)
-        side.peaks.push(min(excess, 20 * unit))
+        // An anomaly must not widen the tail: it counts as one that comes once in eight times the peaks at hand.
+        let count = side.peaks.count
+        side.peaks.push(min(excess, count < 8 ? 20 * unit : side.tail.quantile(0.125 / Double(count + 1))))
         side.fresh += 1
         if side.fresh >= (side.peaks.isFull ? 16 : 2) { side.refit() }
         return score

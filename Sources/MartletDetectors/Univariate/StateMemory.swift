@@ -18,25 +18,20 @@ struct StateMemory {
         states = ContiguousArray(repeating: 0, count: dimensions * capacity)
     }
 
-    /// The distance to the nearest remembered state, infinite when there is none; remembers the new one if it is far
-    /// from all.
-    mutating func observe(_ state: UnsafePointer<Float>) -> Float {
-        let distance = nearest(state).squareRoot()
-        if count == 0 || distance > radius {
-            if count == capacity { thin() }
-            // After thinning the state may be near enough to what is left.
-            if count < capacity {
-                states.withUnsafeMutableBufferPointer { buffer in
-                    for index in 0..<dimensions { buffer[count * dimensions + index] = state[index] }
-                }
-                count += 1
-            }
+    /// Remembers a state that is `distance` away from the nearest remembered one, if that is far.
+    mutating func remember(_ state: UnsafePointer<Float>, distance: Float) {
+        guard count == 0 || distance > radius else { return }
+        if count == capacity { thin() }
+        // After thinning the state may be near enough to what is left.
+        guard count < capacity else { return }
+        states.withUnsafeMutableBufferPointer { buffer in
+            for index in 0..<dimensions { buffer[count * dimensions + index] = state[index] }
         }
-        return distance
+        count += 1
     }
 
-    @inline(__always)
-    private func nearest(_ state: UnsafePointer<Float>) -> Float {
+    /// The distance to the nearest remembered state, infinite when there is none.
+    func distance(to state: UnsafePointer<Float>) -> Float {
         var best = Float.infinity
         states.withUnsafeBufferPointer { buffer in
             var place = buffer.baseAddress!
@@ -50,7 +45,7 @@ struct StateMemory {
                 place += dimensions
             }
         }
-        return best
+        return best.squareRoot()
     }
 
     /// Makes room: raises the radius until some states lie within it of an earlier one, and drops those. O(capacity^2),

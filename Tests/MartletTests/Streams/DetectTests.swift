@@ -82,7 +82,7 @@ import Testing
         let error = #expect(throws: MartletError.self) {
             try world.run("DETECT ANOMALIES IN cpu(usage) USING lstm_autoencoder")
         }
-        #expect(error?.message.contains("at least 1032 rows first, and the longest of 2 series has 400") == true)
+        #expect(error?.message.contains("at least 2032 rows first, and the longest of 2 series has 400") == true)
         #expect(try world.run("DETECT ANOMALIES IN cpu(usage) WHERE host = 'nobody' USING zscore").isEmpty)
     }
 

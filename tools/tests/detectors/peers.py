@@ -23,7 +23,7 @@ def check_profile(directory):
         for row in rows[2 * window:]:
             stream.update(row)
         expected = numpy.asarray(stream.left_P_, dtype=float)
-        ours = numbers("raw", "matrix_profile", f"window = {window}, history = 900, normalize = {normalize}",
+        ours = numbers("raw", "matrix_profile", f"window = {window}, history = 900, normalize = {normalize}, plain = 1",
                        write(directory / "rows", rows[:, None]))[window - 1:]
         compared = ~numpy.isnan(ours)
         worst = numpy.max(numpy.abs(ours[compared] - expected[compared]) / (1 + expected[compared]))
