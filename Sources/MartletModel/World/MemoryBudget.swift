@@ -55,7 +55,15 @@ public final class MemoryBudget: Sendable {
         }
     }
 
-    /// Gives back `bytes` that were reserved.
+    /// Takes note of `bytes` that are held and cannot be given up, whether they fit or not: while they do not, everything
+    /// else is refused.
+    public func hold(_ bytes: Int) {
+        let (_, now) = reserved.add(bytes, ordering: .acquiringAndReleasing)
+        highest.max(now, ordering: .relaxed)
+        parent?.hold(bytes)
+    }
+
+    /// Gives back `bytes` that were reserved or held.
     public func release(_ bytes: Int) {
         let (_, now) = reserved.subtract(bytes, ordering: .acquiringAndReleasing)
         precondition(now >= 0, "more memory released than was reserved")

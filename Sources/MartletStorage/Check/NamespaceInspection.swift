@@ -18,7 +18,7 @@ struct NamespaceInspection {
 
     let name: String
     let directory: String
-    let catalog = SeriesCatalog()
+    let catalog: SeriesCatalog
     /// The manifest; `nil` when it is damaged or missing, and then `hot` and `sealed` are what the directory has.
     private(set) var manifest: Manifest?
     private(set) var hot: [Hot] = []
@@ -31,6 +31,7 @@ struct NamespaceInspection {
         self.name = name
         self.directory = directory
         self.core = core
+        catalog = SeriesCatalog(core.cache, limit: core.seriesBudget)
         report.namespaces = 1
         let files = try core.files.list(directory)
         do throws(MartletError) {
@@ -86,7 +87,7 @@ struct NamespaceInspection {
         report.bytes += size
         var recovery = HotRecovery(
             segment: file, number: entry.number, limit: entry.length.map { Int64(clamping: $0) }, catalog: catalog,
-            budget: core.budget)
+            budget: core.headBudget)
         do throws(MartletError) {
             try recovery.readOn()
         } catch {

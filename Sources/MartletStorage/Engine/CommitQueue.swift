@@ -7,6 +7,8 @@ struct PendingAppend: Sendable {
     let completion: @Sendable (Result<AppendOutcome, MartletError>) -> Void
 
     var rowCount: Int { batches.reduce(0) { $0 + $1.rowCount } }
+    /// Bytes of memory held by the rows.
+    var memoryFootprint: Int { batches.reduce(0) { $0 + $1.memoryFootprint } }
 }
 
 /// Collects appends and commits them in groups: whoever comes while no commit is running leads one with everything
@@ -21,11 +23,15 @@ final class CommitQueue: Sendable {
     private static let maximumGroupRows = 1 << 19
     private let state = Guarded(State())
     private let followers: DispatchQueue
+    private let cache: BlockCache
     private let commit: @Sendable ([PendingAppend]) -> Void
 
-    /// - Parameter commit: commits a group and calls each member's completion.
-    init(label: String, commit: @escaping @Sendable ([PendingAppend]) -> Void) {
+    /// - Parameters:
+    ///   - cache: what gives blocks up for rows that wait.
+    ///   - commit: commits a group and calls each member's completion.
+    init(label: String, cache: BlockCache, commit: @escaping @Sendable ([PendingAppend]) -> Void) {
         followers = DispatchQueue(label: label)
+        self.cache = cache
         self.commit = commit
     }
 
@@ -43,7 +49,9 @@ final class CommitQueue: Sendable {
     }
 
     private func enqueue(_ pending: PendingAppend) -> Bool {
-        state.withLock { state in
+        // The rows exist already, whatever the limit.
+        cache.holdInBudget(pending.memoryFootprint)
+        return state.withLock { state in
             state.waiting.append(pending)
             if state.isLed { return false }
             state.isLed = true
@@ -65,6 +73,7 @@ final class CommitQueue: Sendable {
             return group
         }
         commit(group)
+        cache.releaseInBudget(group.reduce(0) { $0 + $1.memoryFootprint })
         let goesOn = state.withLock { state -> Bool in
             if state.waiting.isEmpty { state.isLed = false }
             return state.isLed

@@ -16,7 +16,7 @@ final class NamespaceFollower: NamespaceEngine {
     private static let attempts = 100
 
     let name: String
-    let series = SeriesCatalog()
+    let series: SeriesCatalog
     private let core: StorageCore
     private let directory: String
     private let state = Guarded(State())
@@ -30,6 +30,7 @@ final class NamespaceFollower: NamespaceEngine {
     init(_ name: String, at directory: String, core: StorageCore) throws(MartletError) {
         self.name = name
         self.core = core
+        series = SeriesCatalog(core.cache, limit: core.seriesBudget)
         self.directory = directory
         _ = try snapshot()
     }
@@ -75,7 +76,7 @@ final class NamespaceFollower: NamespaceEngine {
             }
             let path = directory + "/" + SealedSegment.fileName(info.number)
             let file = SegmentFile(path: path, file: try core.files.open(path, .read), cache: core.cache)
-            sealed[info.number] = SealedSegment(info: info, file: file, catalog: series)
+            sealed[info.number] = SealedSegment(info: info, file: file, catalog: series, cache: core.cache)
         }
         var hot: [HotRecovery] = []
         for segment in manifest.hot {
@@ -92,7 +93,7 @@ final class NamespaceFollower: NamespaceEngine {
             let file = SegmentFile(path: path, file: try core.files.open(path, .read), cache: core.cache)
             hot.append(
                 HotRecovery(
-                    segment: file, number: segment.number, limit: limit, catalog: series, budget: core.budget))
+                    segment: file, number: segment.number, limit: limit, catalog: series, budget: core.headBudget))
         }
         state.sealed = sealed
         state.hot = hot

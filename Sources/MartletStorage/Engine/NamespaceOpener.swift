@@ -15,7 +15,7 @@ struct NamespaceOpener {
     func openForWriting() throws(MartletError) -> OpenedNamespace {
         let files = core.files
         try files.createDirectory(directory)
-        let series = SeriesCatalog()
+        let series = SeriesCatalog(core.cache, limit: core.seriesBudget)
         guard files.exists(directory + "/" + Manifest.fileName) else { return try begin(series) }
         var manifest = try Manifest.read(directory, files)
         // The manifest that is read may not be the one on the disk, if the writer before failed to sync its renaming;
@@ -34,6 +34,7 @@ struct NamespaceOpener {
         let log = HotLog(
             number: last.number, salt: last.salt, file: last.segment, length: last.length,
             layerCount: last.layers.count, knownTables: last.knownTables)
+        log.note(indexBytes: last.layers.reduce(0) { $0 + Layer.indexBytes($1.groups) })
         try settle(last)
         // Local numbers that a damaged layer took with it stay taken.
         for id in last.series { log.adopt(id) }
@@ -175,7 +176,7 @@ struct RecoveredState {
             commit = max(commit, info.lastCommit)
             do throws(MartletError) {
                 let file = SegmentFile(path: path, file: try core.files.open(path, .read), cache: core.cache)
-                sealed.append(SealedSegment(info: info, file: file, catalog: series))
+                sealed.append(SealedSegment(info: info, file: file, catalog: series, cache: core.cache))
             } catch {
                 try noteLost(path, byteCount: Int64(clamping: info.byteCount), info.time, error)
             }
@@ -218,7 +219,7 @@ struct RecoveredState {
             file = SegmentFile(path: path, file: try core.files.open(path, mode), cache: core.cache)
             recovery = HotRecovery(
                 segment: file, number: segment.number, limit: segment.length.map { Int64(clamping: $0) },
-                catalog: series, budget: core.budget)
+                catalog: series, budget: core.headBudget)
             try recovery.readOn()
         } catch {
             return try noteLost(path, byteCount: Int64(clamping: segment.length ?? 0), nil, error)

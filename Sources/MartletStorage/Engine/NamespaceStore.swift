@@ -39,7 +39,7 @@ final class NamespaceStore: NamespaceEngine {
         current = Guarded(opened.writer.state)
         writer = Guarded(opened.writer)
         let target = WeakStore()
-        queue = CommitQueue(label: "martlet.commit.\(name)") { target.commit($0) }
+        queue = CommitQueue(label: "martlet.commit.\(name)", cache: core.cache) { target.commit($0) }
         target.store = self
     }
 

@@ -211,7 +211,7 @@ final class NamespaceWriter {
         _ built: BuiltLayer, at offset: Int64, _ catalog: Catalog, _ tombstones: [ResolvedTombstone]
     ) {
         let size = built.bytes.byteCount
-        let reserved = core.budget.tryReserve(size) ? size : 0
+        let reserved = core.headBudget.tryReserve(size) ? size : 0
         let source = reserved > 0 ? BlockSource.memory(built.bytes, offset: offset) : .file(log.file)
         let groups = built.groups.map {
             $0.placed(
@@ -219,7 +219,8 @@ final class NamespaceWriter {
                 tombstonesAppliedThrough: built.header.lastCommit)
         }
         let layer = Layer(
-            offset: offset, header: built.header, groups: groups, reserved: reserved, budget: core.budget)
+            offset: offset, header: built.header, groups: groups, reserved: reserved, budget: core.headBudget)
+        log.note(indexBytes: layer.memoryFootprint - reserved)
         var hot = state.hot
         hot[hot.count - 1].layers.append(layer)
         hot[hot.count - 1].length = log.length
@@ -238,9 +239,14 @@ final class NamespaceWriter {
 
     // MARK: - Segments
 
+    /// The share of memory, as a divisor, that the indexes of one hot segment may take: series of few rows each have
+    /// large ones.
+    private static let indexShare = 8
+
     /// Whether the active segment is due for sealing.
     var isLogFull: Bool {
         log.length >= Int64(core.options.hotSegmentBytes) || log.layerCount >= core.options.hotSegmentLayers
+            || log.indexBytes >= core.options.memoryLimit / Self.indexShare
     }
 
     /// Has an intact log with room, and a manifest that is known to be on the disk. What a failed commit left behind the

@@ -8,6 +8,11 @@ final class StorageCore: Sendable {
     let files: any FileSystem
     let clock: any Clock
     let budget: MemoryBudget
+    /// Half of the budget: what layers may take of it. Those beyond are read from their files.
+    let headBudget: MemoryBudget
+    /// As much as half of the budget: what the series of all namespaces may take before new ones are refused. It counts
+    /// beside the budget, in which series are noted whatever the limit, since nothing can be read without them.
+    let seriesBudget: MemoryBudget
     let cache: BlockCache
     let counters = StorageCounters()
     /// Deferred syncs run here.
@@ -20,6 +25,8 @@ final class StorageCore: Sendable {
         self.files = files
         self.clock = clock
         budget = MemoryBudget(limit: options.memoryLimit)
+        headBudget = MemoryBudget(limit: max(1, options.memoryLimit / 2), parent: budget)
+        seriesBudget = MemoryBudget(limit: max(1, options.memoryLimit / 2))
         cache = BlockCache(limit: options.cacheBytes ?? options.memoryLimit * 3 / 8, budget: budget)
     }
 }

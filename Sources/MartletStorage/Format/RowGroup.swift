@@ -46,7 +46,9 @@ struct RunIndex: Sendable {
     }
 
     /// Bytes of memory held.
-    var memoryFootprint: Int { count * 24 }
+    var memoryFootprint: Int {
+        (series.capacity + starts.capacity) * 4 + (minimumTimes.capacity + maximumTimes.capacity) * 8
+    }
 }
 
 /// Up to 65,536 rows of one table, sorted by series and time, each (series, time) once: the unit that layers and
@@ -81,6 +83,14 @@ final class RowGroup: Sendable {
     }
 
     var rowCount: Int { runs.rowCount }
+
+    /// Bytes of memory held, without the blocks.
+    var memoryFootprint: Int {
+        Self.ownBytes + runs.memoryFootprint + fields.capacity * MemoryLayout<FieldBlock>.stride
+    }
+
+    /// The object and the headers of its arrays.
+    private static let ownBytes = 320
 
     /// The block of field `id`, if the group has one.
     func block(of id: UInt32) -> FieldBlock? { fields.first { $0.field == id } }

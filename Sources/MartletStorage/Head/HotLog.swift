@@ -11,6 +11,8 @@ final class HotLog {
     /// Bytes known to be on disk.
     private(set) var syncedLength: Int64
     private(set) var layerCount: Int
+    /// Bytes of memory that the indexes of its layers take.
+    private(set) var indexBytes = 0
     /// Set when a write or sync failed: nothing more is appended, since what follows `length` is unknown.
     private(set) var isAbandoned = false
     /// Tables whose definition the segment holds.
@@ -61,6 +63,9 @@ final class HotLog {
         length += Int64(bytes.byteCount)
         layerCount += 1
     }
+
+    /// Takes note of the memory of a layer's indexes.
+    func note(indexBytes: Int) { self.indexBytes += indexBytes }
 
     /// Ends the use of the segment after its last intact layer.
     func abandon() { isAbandoned = true }

@@ -6,23 +6,27 @@ final class Layer: Sendable {
     let offset: Int64
     let header: LayerHeader
     let groups: [RowGroup]
-    /// Bytes of memory reserved for it.
-    private let reserved: Int
+    /// Bytes of memory that the layer holds against the budget: its indexes, and where they fit its blocks.
+    let memoryFootprint: Int
     private let budget: MemoryBudget
 
-    /// - Parameter reserved: bytes that the caller reserved from `budget`; given back when the layer goes.
+    /// - Parameters:
+    ///   - reserved: bytes that the caller reserved from `budget` for the blocks; given back when the layer goes.
+    ///   - budget: the head's.
     init(offset: Int64, header: LayerHeader, groups: [RowGroup], reserved: Int, budget: MemoryBudget) {
         self.offset = offset
         self.header = header
         self.groups = groups
-        self.reserved = reserved
         self.budget = budget
+        let indexes = Self.indexBytes(groups)
+        budget.hold(indexes)
+        memoryFootprint = reserved + indexes
     }
 
-    deinit { if reserved > 0 { budget.release(reserved) } }
+    deinit { budget.release(memoryFootprint) }
 
-    /// Bytes of memory that the layer holds against the budget.
-    var memoryFootprint: Int { reserved }
+    /// Bytes that the indexes of row groups take.
+    static func indexBytes(_ groups: [RowGroup]) -> Int { groups.reduce(0) { $0 + $1.memoryFootprint } }
 }
 
 /// A hot segment as a snapshot sees it: its layers so far.

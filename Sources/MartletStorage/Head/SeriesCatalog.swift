@@ -16,12 +16,18 @@ import MartletModel
 final class SeriesCatalog: Sendable {
     private let registry = SeriesRegistry()
     private let currentOrder = Guarded(SeriesOrder.empty)
+    private let claim: SeriesClaim
+
+    /// A catalog without series, whose memory is noted in the budget of `cache`.
+    ///
+    /// - Parameter limit: what the series of all namespaces may take before new ones are refused.
+    init(_ cache: BlockCache, limit: MemoryBudget) { claim = SeriesClaim(cache, limit: limit) }
 
     /// The number of series.
     var count: Int { registry.count }
 
     /// Bytes of memory held.
-    var memoryFootprint: Int { registry.memoryFootprint + currentOrder.withLock { $0.ids.count * 8 } }
+    var memoryFootprint: Int { registry.memoryFootprint + count * SeriesClaim.bytesBesideTheTable }
 
     /// The id of a series, if it was met.
     func find(table: UInt32, _ tags: UnsafeRawBufferPointer) throws(MartletError) -> UInt32? {
@@ -30,24 +36,31 @@ final class SeriesCatalog: Sendable {
 
     /// The id of a series, new or known.
     func intern(table: UInt32, _ tags: UnsafeRawBufferPointer) throws(MartletError) -> UInt32 {
-        try registry.withState { (state) throws(MartletError) in try state.insert(table: table, tags: tags).id }
+        try registry.withState { (state) throws(MartletError) in try insert(table: table, tags, &state).id }
+    }
+
+    private func insert(
+        table: UInt32, _ tags: UnsafeRawBufferPointer, _ state: inout SeriesRegistry.State
+    ) throws(MartletError) -> (id: UInt32, isNew: Bool) {
+        let result = try state.insert(table: table, tags: tags)
+        if result.isNew { claim.grow(to: state) }
+        return result
     }
 
     /// The id of a series and whether it was met for the first time. A new one is refused where there are `limit`
-    /// already.
+    /// already, or where series take up the memory that they may.
     func intern(
         table: UInt32, _ tags: UnsafeRawBufferPointer, limit: Int
     ) throws(MartletError) -> (id: UInt32, isNew: Bool) {
         try registry.withState { (state) throws(MartletError) -> (id: UInt32, isNew: Bool) in
+            if let id = state.find(table: table, tags: tags) { return (id, false) }
             if state.series.count >= limit {
-                guard let id = state.find(table: table, tags: tags) else {
-                    throw MartletError(
-                        .resourceExhausted, "the namespace has its limit of \(limit) series; this row begins another",
-                        hint: "raise the series limit, or keep unbounded values such as ids out of tags")
-                }
-                return (id, false)
+                throw MartletError(
+                    .resourceExhausted, "the namespace has its limit of \(limit) series; this row begins another",
+                    hint: "raise the series limit, or keep unbounded values such as ids out of tags")
             }
-            return try state.insert(table: table, tags: tags)
+            try claim.ensureRoom()
+            return try insert(table: table, tags, &state)
         }
     }
 

@@ -57,7 +57,7 @@ struct SegmentMerger {
             try core.files.syncDirectory(directory)
             StorageCounters.add(core.counters.bytesWritten, Int(info.byteCount))
             let file = SegmentFile(path: writer.path, file: try core.files.open(writer.path, .read), cache: core.cache)
-            return SealedSegment(info: info, file: file, catalog: catalog)
+            return SealedSegment(info: info, file: file, catalog: catalog, cache: core.cache)
         } catch {
             // No manifest names the file. Where it can't be removed now, the next opening does.
             _ = Result { () throws(MartletError) in try core.files.remove(writer.path) }
@@ -114,8 +114,8 @@ private final class WorkingMemory {
     private let reserved: Int
     private let budget: MemoryBudget
 
-    /// Blocks of the cache make room. Where even the fewest rows find none, the merge goes on without a reservation:
-    /// it is what frees the memory of the layers that take the budget up.
+    /// Blocks of the cache make room. Where even the fewest rows find none, the merge goes on all the same: it is what
+    /// frees the memory of the layers that take the budget up.
     init(columns: Int, _ core: StorageCore) {
         let rowBytes = columns * 8 * Self.copies
         var rows = max(Self.fewestRows, min(RowGroup.maximumRows, core.budget.limit / Self.share / rowBytes))
@@ -124,10 +124,11 @@ private final class WorkingMemory {
             rows = max(Self.fewestRows, rows / 2)
             isReserved = core.cache.reserveInBudget(rows * rowBytes)
         }
+        if !isReserved { core.cache.holdInBudget(rows * rowBytes) }
         self.rows = rows
-        reserved = isReserved ? rows * rowBytes : 0
+        reserved = rows * rowBytes
         budget = core.budget
     }
 
-    deinit { if reserved > 0 { budget.release(reserved) } }
+    deinit { budget.release(reserved) }
 }

@@ -1,19 +1,28 @@
 import MartletModel
 import Synchronization
 
-/// Decoded blocks of segment files, shared by all namespaces, bounded in bytes.
+/// Decoded blocks and indexes of segment files, shared by all namespaces, bounded in bytes.
 ///
-/// Eviction is CLOCK (Corbató 1969): a block that was used since the hand last passed gets a second chance. The
-/// memory counts against the engine's budget; when the budget refuses, the block is simply not kept.
+/// Eviction is CLOCK (Corbató 1969): an entry that was used since the hand last passed gets a second chance. The
+/// memory counts against the engine's budget; when the budget refuses, the entry is simply not kept.
 final class BlockCache: Sendable {
     private struct Key: Hashable {
         var file: UInt64
         var offset: Int64
     }
 
+    /// What a segment file's bytes were decoded to.
+    private enum Content {
+        case column(Column)
+        /// The row groups of a table. They hold the file, which is why a segment forgets them before it goes.
+        case groups([RowGroup])
+        /// The namespace's ids of the segment's series, by local number.
+        case series([UInt32])
+    }
+
     private struct Entry {
         var key: Key
-        var column: Column
+        var content: Content
         var byteCount: Int
         var recentlyUsed: Bool
     }
@@ -47,36 +56,66 @@ final class BlockCache: Sendable {
 
     func newIdentity() -> UInt64 { identities.wrappingAdd(1, ordering: .relaxed).oldValue }
 
-    func find(_ file: UInt64, _ offset: Int64) -> Column? {
-        let found = state.withLock { state -> Column? in
+    private func content(_ file: UInt64, _ offset: Int64) -> Content? {
+        state.withLock { state in
             guard let index = state.index[Key(file: file, offset: offset)] else { return nil }
             state.entries[index].recentlyUsed = true
-            return state.entries[index].column
+            return state.entries[index].content
         }
-        if found == nil {
+    }
+
+    func find(_ file: UInt64, _ offset: Int64) -> Column? {
+        guard case .column(let column) = content(file, offset) else {
             missCount.wrappingAdd(1, ordering: .relaxed)
-        } else {
-            hitCount.wrappingAdd(1, ordering: .relaxed)
+            return nil
         }
-        return found
+        hitCount.wrappingAdd(1, ordering: .relaxed)
+        return column
+    }
+
+    func findGroups(_ file: UInt64, _ offset: Int64) -> [RowGroup]? {
+        if case .groups(let groups) = content(file, offset) { groups } else { nil }
+    }
+
+    func findSeries(_ file: UInt64, _ offset: Int64) -> [UInt32]? {
+        if case .series(let series) = content(file, offset) { series } else { nil }
     }
 
     func insert(_ column: Column, _ file: UInt64, _ offset: Int64) {
-        let size = column.memoryFootprint + Self.entryOverhead
-        guard size <= limit / 4 else { return }
+        insert(.column(column), column.memoryFootprint, largest: limit / 4, file, offset)
+    }
+
+    func insert(_ groups: [RowGroup], _ file: UInt64, _ offset: Int64) {
+        insert(.groups(groups), groups.reduce(0) { $0 + $1.memoryFootprint }, largest: limit, file, offset)
+    }
+
+    func insert(series: [UInt32], _ file: UInt64, _ offset: Int64) {
+        insert(.series(series), series.count * 4, largest: limit, file, offset)
+    }
+
+    private func insert(_ content: Content, _ byteCount: Int, largest: Int, _ file: UInt64, _ offset: Int64) {
+        let size = byteCount + Self.entryOverhead
+        guard size <= largest else { return }
         let key = Key(file: file, offset: offset)
         state.withLock { state in
             guard state.index[key] == nil else { return }
             while state.bytes + size > limit, evictOne(&state) {}
             guard reserve(size, &state) else { return }
             state.index[key] = state.entries.count
-            state.entries.append(Entry(key: key, column: column, byteCount: size, recentlyUsed: false))
+            state.entries.append(Entry(key: key, content: content, byteCount: size, recentlyUsed: false))
             state.bytes += size
         }
     }
 
     /// Reserves memory for another use in the budget, giving blocks up where it does not fit; says whether it did.
     func reserveInBudget(_ size: Int) -> Bool { state.withLock { reserve(size, &$0) } }
+
+    /// Takes note in the budget of memory that another use holds whatever the limit, giving blocks up where it does not
+    /// fit.
+    func holdInBudget(_ size: Int) { if !reserveInBudget(size) { budget.hold(size) } }
+
+    /// Gives back what was reserved or held for another use.
+    func releaseInBudget(_ size: Int) { budget.release(size) }
 
     private func reserve(_ size: Int, _ state: inout State) -> Bool {
         while !budget.tryReserve(size) {
@@ -85,14 +124,23 @@ final class BlockCache: Sendable {
         return true
     }
 
-    /// Drops all blocks of a file.
+    /// Drops everything that was read from a file. What is dropped may be the last to hold the file, whose end comes here
+    /// again: it goes when the lock is free.
     func forget(_ file: UInt64) {
-        state.withLock { state in
+        let dropped = state.withLock { state -> [Content] in
+            var dropped: [Content] = []
             var index = 0
             while index < state.entries.count {
-                if state.entries[index].key.file == file { remove(index, &state) } else { index += 1 }
+                if state.entries[index].key.file == file {
+                    dropped.append(state.entries[index].content)
+                    remove(index, &state)
+                } else {
+                    index += 1
+                }
             }
+            return dropped
         }
+        withExtendedLifetime(dropped) {}
     }
 
     /// Drops everything.

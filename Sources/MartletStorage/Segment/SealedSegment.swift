@@ -1,26 +1,31 @@
 import MartletCodec
 import MartletModel
 
-/// A sealed segment of a namespace. Its indexes are read when they are first needed and then kept. Immutable in what
-/// it holds; thread-safe.
+/// A sealed segment of a namespace. Its indexes are read when they are needed and kept in the cache. Immutable in what it
+/// holds; thread-safe.
 final class SealedSegment: Sendable {
     private struct Loaded {
         var footer: SegmentFooter?
-        /// The namespace's ids of the segment's series, by local number.
-        var series: [UInt32]?
-        var groups: [UInt32: [RowGroup]] = [:]
+        /// Whether the catalog has met the segment's series.
+        var isListed = false
     }
 
     let info: Manifest.Sealed
     let file: SegmentFile
     private let catalog: SeriesCatalog
+    private let cache: BlockCache
+    /// Held while something is read, so that it is read once.
     private let loaded = Guarded(Loaded())
 
-    init(info: Manifest.Sealed, file: SegmentFile, catalog: SeriesCatalog) {
+    init(info: Manifest.Sealed, file: SegmentFile, catalog: SeriesCatalog, cache: BlockCache) {
         self.info = info
         self.file = file
         self.catalog = catalog
+        self.cache = cache
     }
+
+    /// Row groups in the cache hold the file: without this it would stay open until others take their place.
+    deinit { cache.forget(file.identity) }
 
     static func fileName(_ number: UInt64) -> String { "\(number).sealed" }
 
@@ -31,12 +36,11 @@ final class SealedSegment: Sendable {
     /// The row groups of a table, in canonical order.
     func groups(of table: UInt32) throws(MartletError) -> [RowGroup] {
         try loaded.withLock { (loaded) throws(MartletError) in
-            if let groups = loaded.groups[table] { return groups }
             let footer = try footer(&loaded)
             guard let entry = footer.tables.first(where: { $0.definition.id == table }) else { return [] }
-            if loaded.series == nil { loaded.series = try readSeries(footer) }
-            let groups = try readGroups(entry, footer, loaded.series ?? [])
-            loaded.groups[table] = groups
+            if let groups = cache.findGroups(file.identity, entry.index.offset) { return groups }
+            let groups = try readGroups(entry, footer, try series(&loaded, footer))
+            cache.insert(groups, file.identity, entry.index.offset)
             return groups
         }
     }
@@ -44,8 +48,17 @@ final class SealedSegment: Sendable {
     /// Makes all series of the segment known to the catalog.
     func loadSeries() throws(MartletError) {
         try loaded.withLock { (loaded) throws(MartletError) in
-            if loaded.series == nil { loaded.series = try readSeries(try footer(&loaded)) }
+            if !loaded.isListed { _ = try series(&loaded, try footer(&loaded)) }
         }
+    }
+
+    /// The namespace's ids of the segment's series, by local number.
+    private func series(_ loaded: inout Loaded, _ footer: SegmentFooter) throws(MartletError) -> [UInt32] {
+        if let known = cache.findSeries(file.identity, footer.series.offset) { return known }
+        let ids = try readSeries(footer)
+        loaded.isListed = true
+        cache.insert(series: ids, file.identity, footer.series.offset)
+        return ids
     }
 
     private func footer(_ loaded: inout Loaded) throws(MartletError) -> SegmentFooter {

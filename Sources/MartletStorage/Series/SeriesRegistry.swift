@@ -13,6 +13,9 @@ package final class SeriesRegistry: Sendable {
         /// Tags to ids.
         package fileprivate(set) var index: TagIndex
 
+        /// Bytes of memory held.
+        package var memoryFootprint: Int { series.memoryFootprint + index.memoryFootprint }
+
         /// The id of a series, or `nil`.
         package func find(table: UInt32, tags: UnsafeRawBufferPointer) -> UInt32? {
             series.find(table: table, tags: tags)
@@ -46,7 +49,7 @@ package final class SeriesRegistry: Sendable {
     package var count: Int { state.withLock { $0.series.count } }
 
     /// Bytes of memory held.
-    package var memoryFootprint: Int { state.withLock { $0.series.memoryFootprint + $0.index.memoryFootprint } }
+    package var memoryFootprint: Int { state.withLock { $0.memoryFootprint } }
 
     /// The series of `table` with ids below `limit` for which `predicate` holds. Closures in the predicate run once
     /// per distinct value, without the lock.

@@ -1,0 +1,46 @@
+import MartletModel
+
+/// The memory of one namespace's series, in the books: it grows with them and goes with the namespace.
+final class SeriesClaim: Sendable {
+    /// Bytes of a series outside of the table and the tag index: its place and rank in the canonical order, and its
+    /// number in the log.
+    static let bytesBesideTheTable = 12
+
+    private let cache: BlockCache
+    private let limit: MemoryBudget
+    private let claimed = Guarded(0)
+
+    /// - Parameters:
+    ///   - cache: what gives blocks up for series.
+    ///   - limit: the memory that the series of all namespaces may take.
+    init(_ cache: BlockCache, limit: MemoryBudget) {
+        self.cache = cache
+        self.limit = limit
+    }
+
+    deinit {
+        let bytes = claimed.withLock { $0 }
+        cache.releaseInBudget(bytes)
+        limit.release(bytes)
+    }
+
+    /// Notes what the series take now.
+    func grow(to state: borrowing SeriesRegistry.State) {
+        let bytes = state.memoryFootprint + state.series.count * Self.bytesBesideTheTable
+        claimed.withLock { claimed in
+            guard bytes > claimed else { return }
+            cache.holdInBudget(bytes - claimed)
+            limit.hold(bytes - claimed)
+            claimed = bytes
+        }
+    }
+
+    /// - Throws: `.resourceExhausted` when series take more than they may.
+    func ensureRoom() throws(MartletError) {
+        guard limit.used > limit.limit else { return }
+        throw MartletError(
+            .resourceExhausted,
+            "series take \(limit.used) bytes, over half of the memory limit; this row begins another series",
+            hint: "raise the memory limit, or keep unbounded values such as ids out of tags")
+    }
+}
