@@ -15,7 +15,8 @@ package enum Durability: Sendable, Hashable {
 package struct StorageOptions: Sendable {
     /// When an append is acknowledged.
     package var durability = Durability.commit
-    /// The bound on memory of heads, caches, merges and queries, in bytes.
+    /// The bound on memory of heads, series, indexes, caches, merges and queries, in bytes. Where series take half of it,
+    /// rows of new ones are rejected.
     package var memoryLimit = 256 << 20
     /// Whether the directory is opened for reading only, beside another process that writes.
     package var readOnly = false

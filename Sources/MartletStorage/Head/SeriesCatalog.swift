@@ -48,7 +48,8 @@ final class SeriesCatalog: Sendable {
     }
 
     /// The id of a series and whether it was met for the first time. A new one is refused where there are `limit`
-    /// already, or where series take up the memory that they may.
+    /// already, or where series take up the memory that they may; with a limit of `.max`, which the engine's own rows have,
+    /// never.
     func intern(
         table: UInt32, _ tags: UnsafeRawBufferPointer, limit: Int
     ) throws(MartletError) -> (id: UInt32, isNew: Bool) {
@@ -59,7 +60,7 @@ final class SeriesCatalog: Sendable {
                     .resourceExhausted, "the namespace has its limit of \(limit) series; this row begins another",
                     hint: "raise the series limit, or keep unbounded values such as ids out of tags")
             }
-            try claim.ensureRoom()
+            if limit < .max { try claim.ensureRoom() }
             return try insert(table: table, tags, &state)
         }
     }

@@ -31,6 +31,22 @@ import Testing
         #expect(try TestReader(database.namespace).rows("t").count == accepted + 100)
     }
 
+    @Test func seriesOfTheEnginesOwnRowsAreNotRefused() throws {
+        let catalog = SeriesCatalog(
+            BlockCache(limit: 0, budget: MemoryBudget(limit: 1 << 20)), limit: MemoryBudget(limit: 1))
+        func intern(_ number: Int, limit: Int) throws -> UInt32 {
+            let tags = try TagSet([("id", "\(number)")]).canonicalBytes
+            return try tags.withUnsafeBytes { (tags) throws(MartletError) in
+                try catalog.intern(table: 0, tags, limit: limit).id
+            }
+        }
+        #expect(try intern(0, limit: 100) == 0)
+        let error = #expect(throws: MartletError.self) { try intern(1, limit: 100) }
+        #expect(error?.code == .resourceExhausted)
+        #expect(try intern(0, limit: 100) == 0)
+        #expect(try intern(1, limit: .max) == 1)
+    }
+
     @Test func whatSeriesLayersAndIndexesTakeIsInTheBooksAndGivenBack() throws {
         let memory: MemoryBudget
         do {
