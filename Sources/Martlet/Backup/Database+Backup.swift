@@ -5,8 +5,9 @@ import MartletStorage
 public struct BackupSummary: Sendable, Hashable {
     /// The file that completes the backup, within its directory.
     public let record: String
-    /// Segment files of the backup, and their bytes.
+    /// Segment files of the backup.
     public let files: Int
+    /// The bytes of those files.
     public let bytes: Int64
     /// Files that an earlier backup in the directory had already.
     public let reusedFiles: Int
@@ -22,8 +23,11 @@ public struct RestoreSummary: Sendable, Hashable {
     public let record: String
     /// When its backup was made.
     public let created: Timestamp
+    /// The namespaces that were restored.
     public let namespaces: [String]
+    /// Files that were written.
     public let files: Int
+    /// The bytes of those files.
     public let bytes: Int64
 }
 

@@ -5,18 +5,23 @@ public struct AlertNotification: Sendable, Hashable {
     /// What happened.
     public enum Status: String, Sendable { case firing, resolved }
 
-    /// The namespace and the rule.
+    /// The namespace of the rule.
     public var namespace: String
+    /// The rule's name.
     public var alert: String
+    /// What happened.
     public var status: Status
+    /// How grave the rule says that it is.
     public var severity: AlertSeverity
     /// The instance's labels, with those of its rule, `alertname` and `severity`.
     public var labels: [String: String]
     /// The rule's annotations, filled.
     public var annotations: [String: String]
+    /// The query's value at the transition, where it has one.
     public var value: Double?
-    /// Since when the condition holds, and when the alert changed.
+    /// Since when the condition holds.
     public var activeSince: Timestamp
+    /// When the alert changed.
     public var at: Timestamp
     /// The same for every notification of one instance: what a receiver deduplicates by.
     public var fingerprint: String
