@@ -34,8 +34,12 @@ struct QualityCommand {
             }
             return kind
         }
-        firstSeed = values("seed").first.flatMap { UInt64($0) } ?? Self.firstSeed
-        let named = words.filter { !$0.contains("=") }
+        firstSeed =
+            try values("seed").first.map { text in
+                guard let seed = UInt64(text) else { throw MartletError(.invalidArgument, "'\(text)' is no seed") }
+                return seed
+            } ?? Self.firstSeed
+        let named = words.filter { !$0.hasPrefix("kind=") && !$0.hasPrefix("seed=") }
         methods = named.isEmpty ? registry.names : named
     }
 

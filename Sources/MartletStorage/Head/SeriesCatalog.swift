@@ -54,13 +54,14 @@ final class SeriesCatalog: Sendable {
         table: UInt32, _ tags: UnsafeRawBufferPointer, limit: Int
     ) throws(MartletError) -> (id: UInt32, isNew: Bool) {
         try registry.withState { (state) throws(MartletError) -> (id: UInt32, isNew: Bool) in
-            if let id = state.find(table: table, tags: tags) { return (id, false) }
-            if state.series.count >= limit {
+            let isFull = state.series.count >= limit
+            if isFull || limit < .max && claim.isExhausted {
+                if let id = state.find(table: table, tags: tags) { return (id, false) }
+                if !isFull { throw claim.refusal }
                 throw MartletError(
                     .resourceExhausted, "the namespace has its limit of \(limit) series; this row begins another",
                     hint: "raise the series limit, or keep unbounded values such as ids out of tags")
             }
-            if limit < .max { try claim.ensureRoom() }
             return try insert(table: table, tags, &state)
         }
     }

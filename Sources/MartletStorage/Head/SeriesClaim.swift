@@ -35,10 +35,12 @@ final class SeriesClaim: Sendable {
         }
     }
 
-    /// - Throws: `.resourceExhausted` when series take more than they may.
-    func ensureRoom() throws(MartletError) {
-        guard limit.used > limit.limit else { return }
-        throw MartletError(
+    /// Whether series take more than they may.
+    var isExhausted: Bool { limit.used > limit.limit }
+
+    /// Why a row of a new series is refused then.
+    var refusal: MartletError {
+        MartletError(
             .resourceExhausted,
             "series take \(limit.used) bytes, over half of the memory limit; this row begins another series",
             hint: "raise the memory limit, or keep unbounded values such as ids out of tags")
