@@ -160,7 +160,7 @@ final class NamespaceWriter {
     ) throws(MartletError) {
         var changes = changes
         var newSeries: [UInt32] = []
-        var newTags: [(table: UInt32, tags: [UInt8])] = []
+        var named = NewSeries()
         let firstLocal = Int(log.localCount)
         var estimate = 4096
         for stage in stages {
@@ -171,8 +171,8 @@ final class NamespaceWriter {
                 log.number(id)
                 newSeries.append(id)
             }
-            try series.forEach(Array(newSeries[newTags.count...])) { (_, tags) throws(MartletError) in
-                newTags.append((stage.definition.id, [UInt8](tags)))
+            try series.forEach(Array(newSeries[named.count...])) { (_, tags) throws(MartletError) in
+                named.append(table: stage.definition.id, tags)
             }
             estimate += stage.rowCount * (stage.definition.fields.count + 1) * 2
         }
@@ -181,7 +181,7 @@ final class NamespaceWriter {
         let log = log
         let layer = builder.finish(
             salt: log.salt, durableLength: log.syncedLength, commits: commits, changes: changes, firstLocal: firstLocal,
-            newSeries: newTags, tombstones: tombstones, localSeries: { log.local($0)! })
+            newSeries: named, tombstones: tombstones, localSeries: { log.local($0)! })
         let resolved = try tombstones.map { (tombstone) throws(MartletError) in
             try ResolvedTombstone(tombstone, series)
         }

@@ -88,6 +88,30 @@ struct LayerContents: Sendable {
     var lostGroups = 0
 }
 
+/// Series that a layer names: their tables and the canonical bytes of their tags, in one block.
+struct NewSeries {
+    private var tables: [UInt32] = []
+    private var ends: [Int] = []
+    private var bytes: [UInt8] = []
+
+    var count: Int { tables.count }
+
+    mutating func append(table: UInt32, _ tags: UnsafeRawBufferPointer) {
+        tables.append(table)
+        bytes.append(contentsOf: tags)
+        ends.append(bytes.count)
+    }
+
+    func forEach(_ body: (_ table: UInt32, _ tags: UnsafeRawBufferPointer) -> Void) {
+        bytes.withUnsafeBytes { bytes in
+            for index in tables.indices {
+                let start = index == 0 ? 0 : ends[index - 1]
+                body(tables[index], UnsafeRawBufferPointer(rebasing: bytes[start..<ends[index]]))
+            }
+        }
+    }
+}
+
 enum LayerMetadata {
     /// Stands for a series whose name was in a damaged layer.
     private static let unknownSeries = UInt32.max
@@ -96,17 +120,16 @@ enum LayerMetadata {
 
     /// Writes the metadata. New series get the segment's next local numbers in their order.
     static func encode(
-        changes: [CatalogChange], firstLocal: Int, newSeries: [(table: UInt32, tags: [UInt8])],
-        tombstones: [Tombstone],
+        changes: [CatalogChange], firstLocal: Int, newSeries: NewSeries, tombstones: [Tombstone],
         groups: [RowGroupDraft], localSeries: (UInt32) -> UInt32, into writer: inout ByteWriter
     ) {
         writer.varint(changes.count)
         for change in changes { change.encode(into: &writer) }
         writer.varint(firstLocal)
         writer.varint(newSeries.count)
-        for series in newSeries {
-            writer.varint(UInt64(series.table))
-            series.tags.withUnsafeBytes { writer.blob($0) }
+        newSeries.forEach { table, tags in
+            writer.varint(UInt64(table))
+            writer.blob(tags)
         }
         writer.varint(tombstones.count)
         for tombstone in tombstones { tombstone.encode(into: &writer) }

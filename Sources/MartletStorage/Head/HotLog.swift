@@ -18,7 +18,7 @@ final class HotLog {
     /// Tables whose definition the segment holds.
     var knownTables: Set<UInt32>
     /// Local number + 1 of each series of the namespace, 0 where the segment has not met it.
-    private var localNumbers: [UInt32] = []
+    private var localNumbers = BlockedArray<UInt32>()
     /// Series that the segment has met.
     private(set) var localCount: UInt32 = 0
 
@@ -102,10 +102,7 @@ final class HotLog {
 
     /// Gives a series the segment's next number.
     func number(_ series: UInt32) {
-        if Int(series) >= localNumbers.count {
-            let missing = max(Int(series) + 1, localNumbers.count * 3 / 2) - localNumbers.count
-            localNumbers.append(contentsOf: repeatElement(0, count: missing))
-        }
+        while localNumbers.count <= Int(series) { localNumbers.append(0) }
         precondition(localNumbers[Int(series)] == 0, "series \(series) is numbered twice")
         localCount += 1
         localNumbers[Int(series)] = localCount

@@ -66,7 +66,7 @@ struct LayerBuilder: ~Copyable {
     /// Writes metadata and header, and hands out the layer's bytes.
     consuming func finish(
         salt: UInt64, durableLength: Int64, commits: ClosedRange<UInt64>, changes: [CatalogChange], firstLocal: Int,
-        newSeries: [(table: UInt32, tags: [UInt8])], tombstones: [Tombstone], localSeries: (UInt32) -> UInt32
+        newSeries: NewSeries, tombstones: [Tombstone], localSeries: (UInt32) -> UInt32
     ) -> BuiltLayer {
         let bodyEnd = writer.count
         LayerMetadata.encode(

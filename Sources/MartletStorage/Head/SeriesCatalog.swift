@@ -55,7 +55,7 @@ final class SeriesCatalog: Sendable {
     ) throws(MartletError) -> (id: UInt32, isNew: Bool) {
         try registry.withState { (state) throws(MartletError) -> (id: UInt32, isNew: Bool) in
             let isFull = state.series.count >= limit
-            if isFull || limit < .max && claim.isExhausted {
+            if isFull || limit < .max && claim.isExhausted(for: state) {
                 if let id = state.find(table: table, tags: tags) { return (id, false) }
                 if !isFull { throw claim.refusal }
                 throw MartletError(

@@ -2,9 +2,9 @@ import MartletModel
 
 /// The memory of one namespace's series, in the books: it grows with them and goes with the namespace.
 final class SeriesClaim: Sendable {
-    /// Bytes of a series outside of the table and the tag index: its place and rank in the canonical order, and its
-    /// number in the log.
-    static let bytesBesideTheTable = 12
+    /// Bytes of a series outside of the table and the tag index: its place and rank in the canonical order, the present
+    /// one and the one that follows it, and its number in the log.
+    static let bytesBesideTheTable = 20
 
     private let cache: BlockCache
     private let limit: MemoryBudget
@@ -35,14 +35,14 @@ final class SeriesClaim: Sendable {
         }
     }
 
-    /// Whether series take more than they may.
-    var isExhausted: Bool { limit.used > limit.limit }
+    /// Whether another series would take more than they may, the growth of its tables counted in.
+    func isExhausted(for state: borrowing SeriesRegistry.State) -> Bool { limit.used + state.growth > limit.limit }
 
     /// Why a row of a new series is refused then.
     var refusal: MartletError {
         MartletError(
             .resourceExhausted,
-            "series take \(limit.used) bytes, over half of the memory limit; this row begins another series",
+            "series take \(limit.used) bytes, half of the memory limit; this row begins another series",
             hint: "raise the memory limit, or keep unbounded values such as ids out of tags")
     }
 }

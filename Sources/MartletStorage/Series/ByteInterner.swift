@@ -16,8 +16,8 @@ import MartletModel
 /// Invariants of the unsafe parts of this file:
 /// - `slots` holds `slotMask + 1` (a power of two) words; 0 marks a free slot, and at least a quarter are free, so
 ///   that every probe ends;
-/// - `records` holds `recordCapacity` records, the first `count` initialised; each record's pointer leads to `length`
-///   readable bytes in one of `chunks`, which are never moved or freed before `deinit`;
+/// - each of the `count` records' pointers leads to `length` readable bytes in one of `chunks`, which are never moved or
+///   freed before `deinit`;
 /// - all of it has one owner and is changed by mutating methods only, which is what makes the type `Sendable`.
 package struct ByteInterner: ~Copyable, @unchecked Sendable {
     private struct Record: BitwiseCopyable {
@@ -27,11 +27,10 @@ package struct ByteInterner: ~Copyable, @unchecked Sendable {
     }
 
     /// The number of entries.
-    package private(set) var count = 0
+    package var count: Int { records.count }
     private var slots: UnsafeMutablePointer<UInt64>
     private var slotMask: Int
-    private var records: UnsafeMutablePointer<Record>
-    private var recordCapacity: Int
+    private var records = BlockedArray<Record>()
     private var chunks: [UnsafeMutableRawPointer] = []
     private var chunkFree = 0
     private var chunkCursor: UnsafeMutableRawPointer?
@@ -47,19 +46,21 @@ package struct ByteInterner: ~Copyable, @unchecked Sendable {
         slotMask = 15
         slots = .allocate(capacity: 16)
         slots.initialize(repeating: 0, count: 16)
-        recordCapacity = 8
-        records = .allocate(capacity: 8)
     }
 
     deinit {
         slots.deallocate()
-        records.deallocate()
         for chunk in chunks { chunk.deallocate() }
     }
 
     /// Bytes of memory held.
     package var memoryFootprint: Int {
-        (slotMask + 1) * MemoryLayout<UInt64>.stride + recordCapacity * MemoryLayout<Record>.stride + arenaBytes
+        (slotMask + 1) * MemoryLayout<UInt64>.stride + records.memoryFootprint + arenaBytes
+    }
+
+    /// Bytes of memory that adding so many entries may take at once beside what is held: the slots are doubled by copying.
+    package func growth(adding entries: Int) -> Int {
+        (count + entries) * 4 > (slotMask + 1) * 3 ? 2 * (slotMask + 1) * MemoryLayout<UInt64>.stride : 0
     }
 
     /// The bytes of entry `id`. The pointer is valid as long as the table.
@@ -89,10 +90,8 @@ package struct ByteInterner: ~Copyable, @unchecked Sendable {
         if slots[slot] != 0 { return (UInt32(truncatingIfNeeded: slots[slot]) &- 1, false) }
         precondition(count < Int(UInt32.max) - 1, "a table of series holds at most 2^32 - 2 entries")
         let id = UInt32(count)
-        if count == recordCapacity { growRecords() }
-        (records + count).initialize(to: Record(bytes: store(bytes), length: UInt32(bytes.count), scope: scope))
+        records.append(Record(bytes: store(bytes), length: UInt32(bytes.count), scope: scope))
         slots[slot] = hash & ~0xffff_ffff | UInt64(id + 1)
-        count += 1
         if count * 4 > (slotMask + 1) * 3 { growSlots() }
         return (id, true)
     }
@@ -127,15 +126,6 @@ package struct ByteInterner: ~Copyable, @unchecked Sendable {
         slots.deallocate()
         slots = newSlots
         slotMask = newMask
-    }
-
-    private mutating func growRecords() {
-        let newCapacity = recordCapacity + max(recordCapacity / 2, 8)
-        let newRecords = UnsafeMutablePointer<Record>.allocate(capacity: newCapacity)
-        newRecords.moveInitialize(from: records, count: count)
-        records.deallocate()
-        records = newRecords
-        recordCapacity = newCapacity
     }
 
     private mutating func store(_ bytes: UnsafeRawBufferPointer) -> UnsafeRawPointer {

@@ -16,6 +16,9 @@ package final class SeriesRegistry: Sendable {
         /// Bytes of memory held.
         package var memoryFootprint: Int { series.memoryFootprint + index.memoryFootprint }
 
+        /// Bytes that adding a series may take at once beside what is held.
+        package var growth: Int { series.growth + index.growth }
+
         /// The id of a series, or `nil`.
         package func find(table: UInt32, tags: UnsafeRawBufferPointer) -> UInt32? {
             series.find(table: table, tags: tags)

@@ -16,6 +16,9 @@ package struct SeriesTable: ~Copyable, Sendable {
     /// Bytes of memory held: the keys, and 16 to 45 bytes a series beside them.
     package var memoryFootprint: Int { interner.memoryFootprint }
 
+    /// Bytes that adding a series may take at once beside what is held.
+    package var growth: Int { interner.growth(adding: 1) }
+
     /// The id of a series, or `nil` when it is not in the table. O(length of the tags).
     package func find(table: UInt32, tags: UnsafeRawBufferPointer) -> UInt32? {
         interner.find(scope: table, tags)

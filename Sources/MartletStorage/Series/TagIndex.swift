@@ -50,7 +50,7 @@ package struct TagIndex: ~Copyable, Sendable {
     private var keys: [Key] = []
     /// Scope: the key's id. Ids index `values`.
     private var valueNames: ByteInterner
-    private var values: [Value] = []
+    private var values = BlockedArray<Value>()
     private var postings = PostingLists()
     /// One more than the greatest series id.
     package private(set) var limit: UInt32 = 0
@@ -65,8 +65,14 @@ package struct TagIndex: ~Copyable, Sendable {
     package var memoryFootprint: Int {
         tables.capacity * MemoryLayout<Table>.stride + keyNames.memoryFootprint
             + keys.capacity * MemoryLayout<Key>.stride + valueNames.memoryFootprint
-            + values.capacity * MemoryLayout<Value>.stride + postings.memoryFootprint
+            + values.memoryFootprint + postings.memoryFootprint
     }
+
+    /// The tags of a series for which `growth` counts.
+    private static let usualTags = 64
+
+    /// Bytes that adding a series may take at once beside what is held.
+    package var growth: Int { valueNames.growth(adding: Self.usualTags) }
 
     /// Adds a series. Ids must be given in ascending order. Amortised O(length of the tags).
     ///

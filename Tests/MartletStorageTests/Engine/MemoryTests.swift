@@ -33,7 +33,7 @@ import Testing
 
     @Test func seriesOfTheEnginesOwnRowsAreNotRefused() throws {
         let catalog = SeriesCatalog(
-            BlockCache(limit: 0, budget: MemoryBudget(limit: 1 << 20)), limit: MemoryBudget(limit: 1))
+            BlockCache(limit: 0, budget: MemoryBudget(limit: 1 << 20)), limit: MemoryBudget(limit: 4096))
         func intern(_ number: Int, limit: Int) throws -> UInt32 {
             let tags = try TagSet([("id", "\(number)")]).canonicalBytes
             return try tags.withUnsafeBytes { (tags) throws(MartletError) in
