@@ -87,6 +87,22 @@ import Testing
         #expect(whole.used == 50)
     }
 
+    @Test func whatOtherUsesGiveUpIsReserved() throws {
+        let whole = MemoryBudget(limit: 100)
+        let part = MemoryBudget(limit: 80, parent: whole)
+        #expect(whole.tryReserve(90))
+        // Gives up 20 bytes a time, and the last 20 never.
+        whole.reclaim { [unowned whole] wanted in
+            #expect(wanted == 60)
+            guard whole.used > 20 else { return false }
+            whole.release(min(20, whole.used - 20))
+            return true
+        }
+        #expect(part.tryReserve(60))
+        #expect(whole.used == 90)
+        #expect(!whole.tryReserveNow(60))
+    }
+
     @Test func reservationsFromManyThreadsNeverPassTheLimit() async {
         let budget = MemoryBudget(limit: 64)
         await withTaskGroup(of: Void.self) { group in

@@ -115,6 +115,7 @@ final class MemoryEngine: NamespaceEngine {
 
 /// A backend of memory engines, whose queries answer what the test says.
 struct MemoryBackend: ServerBackend {
+    let memory = MemoryBudget(limit: 256 << 20)
     var engines: [String: MemoryEngine]
     var onQuery: @Sendable (String, String) throws(MartletError) -> any ServerQuery = { (_, _) throws(MartletError) in
         throw MartletError(.unsupported, "the test answers no queries")

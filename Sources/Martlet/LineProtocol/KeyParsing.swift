@@ -49,7 +49,7 @@ extension LineProtocolParser {
         let entry = rawSeries.insert(start, length, hash: hash, owner: 0, into: &arena)
         entry.pointee.table = table
         entry.pointee.series = series
-        if cacheBytes > 2 * limits.cacheBytes { rowLimit = -1 }
+        if cacheBytes > limits.cacheBytes { rowLimit = -1 }
         p = end
         return entry
     }
@@ -218,7 +218,7 @@ extension LineProtocolParser {
         let entry = fieldNames.insert(start, length + 1, hash: hash, owner: number, into: &arena)
         let column = table.pointee.addColumn(key: entry, name: Self.text(name, count))
         entry.pointee.index = UInt32(column)
-        if cacheBytes > 2 * limits.cacheBytes { rowLimit = -1 }
+        if cacheBytes > limits.cacheBytes { rowLimit = -1 }
         return column
     }
 

@@ -9,7 +9,8 @@ import MartletModel
 /// followed the previous line's series the last time round; its fields are those of the table's last line, in the
 /// same order; their types are those that the columns have.
 package struct LineProtocolParser: ~Copyable {
-    package let limits: LineLimits
+    /// May be changed between batches.
+    package var limits: LineLimits
     /// The unit of timestamps in the text.
     package var precision: TimestampPrecision
     /// The line that the next byte belongs to, counted from 1.
@@ -58,11 +59,18 @@ package struct LineProtocolParser: ~Copyable {
     var hasOnlyExpected = false
     var tagScratch = TagScratch()
     private var scratch = MutableBuffer(capacity: 0)
+    private let memory: MemoryBudget?
+    /// Bytes of the caches that are reserved in `memory`.
+    private var reserved = 0
 
     /// A parser for one text, whose timestamps are in units of `precision` and whose lines count from `firstLine`.
+    ///
+    /// - Parameter memory: where what survives batches is reserved; it is forgotten where that does not fit.
     package init(
-        precision: TimestampPrecision = .nanoseconds, limits: LineLimits = LineLimits(), firstLine: Int = 1
+        precision: TimestampPrecision = .nanoseconds, limits: LineLimits = LineLimits(), firstLine: Int = 1,
+        memory: MemoryBudget? = nil
     ) {
+        self.memory = memory
         self.precision = precision
         lineNumber = firstLine
         batchLine = firstLine
@@ -74,7 +82,10 @@ package struct LineProtocolParser: ~Copyable {
         strictEnd = lineStart
     }
 
-    deinit { for table in tables { Self.free(table) } }
+    deinit {
+        memory?.release(reserved)
+        for table in tables { Self.free(table) }
+    }
 
     private static func free(_ table: UnsafeMutablePointer<TableState>) {
         table.deinitialize(count: 1)
@@ -179,7 +190,21 @@ package struct LineProtocolParser: ~Copyable {
         rowLimit = limits.batchRows
         batch &+= 1
         if batch == 0 || cacheBytes > limits.cacheBytes { forget() }
+        reserveCaches()
         return taken
+    }
+
+    private mutating func reserveCaches() {
+        guard let memory else { return }
+        let added = cacheBytes - reserved
+        if added <= 0 || memory.tryReserve(added) {
+            if added < 0 { memory.release(-added) }
+            reserved += added
+        } else {
+            forget()
+            memory.release(reserved)
+            reserved = 0
+        }
     }
 
     /// Takes the errors: those that were kept, and how many lines were refused in all.

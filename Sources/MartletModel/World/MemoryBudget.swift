@@ -10,6 +10,7 @@ public final class MemoryBudget: Sendable {
     private let highest = Atomic<Int>(0)
 
     private let parent: MemoryBudget?
+    private let reclaimer = Mutex<(@Sendable (Int) -> Bool)?>(nil)
 
     /// A budget of `limit` bytes. With a `parent`, what is reserved here is reserved there too, so that one part's
     /// share stays within the bound of the whole.
@@ -24,8 +25,20 @@ public final class MemoryBudget: Sendable {
     /// The most bytes that were ever reserved at once.
     public var peak: Int { highest.load(ordering: .relaxed) }
 
-    /// Reserves `bytes` if they fit; says whether they did.
+    /// Sets what gives memory up where a reservation does not fit: it is called with the bytes that are wanted, releases some
+    /// or all of them, and says whether it released any. It must not reserve from this budget.
+    package func reclaim(with body: @escaping @Sendable (Int) -> Bool) { reclaimer.withLock { $0 = body } }
+
+    /// Reserves `bytes` if they fit, or do once other uses gave memory up; says whether they did.
     public func tryReserve(_ bytes: Int) -> Bool {
+        while !tryReserveNow(bytes) {
+            guard bytes <= limit, let body = reclaimer.withLock({ $0 }), body(bytes) else { return false }
+        }
+        return true
+    }
+
+    /// Reserves `bytes` if they fit as it is; says whether they did.
+    package func tryReserveNow(_ bytes: Int) -> Bool {
         var current = reserved.load(ordering: .relaxed)
         while true {
             if current + bytes > limit { return false }

@@ -68,7 +68,11 @@ struct HTTPWrite {
     ) async throws -> Outcome {
         var limits = LineLimits()
         limits.lineLength = settings.maximumLineLength
-        let writer = Writer(parser: LineProtocolParser(precision: precision, limits: limits), engine: engine)
+        // Some dozen requests at once stay within the engine's memory.
+        limits.batchBytes = min(limits.batchBytes, backend.memory.limit / 64)
+        limits.cacheBytes = min(limits.cacheBytes, backend.memory.limit / 32)
+        let parser = LineProtocolParser(precision: precision, limits: limits, memory: backend.memory)
+        let writer = Writer(parser: parser, engine: engine)
         var received = 0
         do {
             let inflater =

@@ -22,6 +22,8 @@ final class LineConnection: ChannelInboundHandler {
         case closed
     }
 
+    private static let leastShare = 64 << 10
+
     private let settings: ServerConfiguration.LineProtocolSettings
     private let backend: any ServerBackend
     private let meter: LineMeter
@@ -66,27 +68,29 @@ final class LineConnection: ChannelInboundHandler {
         self.meter = meter
         self.logger = logger
         self.ended = ended
-        parser = Self.makeParser(settings, .nanoseconds, firstLine: 1)
+        parser = Self.makeParser(settings, .nanoseconds, firstLine: 1, backend.memory)
         replies = LineReplies(limit: settings.maximumReplyBytes)
         lastActivity = eventLoop.now
         lastCommit = eventLoop.now - .nanoseconds(Int64(settings.commitInterval / .nanoseconds(1)))
     }
 
     private static func makeParser(
-        _ settings: ServerConfiguration.LineProtocolSettings, _ precision: TimestampPrecision, firstLine: Int
+        _ settings: ServerConfiguration.LineProtocolSettings, _ precision: TimestampPrecision, firstLine: Int,
+        _ memory: MemoryBudget
     ) -> LineProtocolParser {
         var limits = LineLimits()
         limits.lineLength = settings.maximumLineLength
         limits.batchRows = settings.maximumBatchRows
         limits.batchBytes = settings.maximumBatchBytes
         limits.cacheBytes = settings.maximumCacheBytes
-        return LineProtocolParser(precision: precision, limits: limits, firstLine: firstLine)
+        return LineProtocolParser(precision: precision, limits: limits, firstLine: firstLine, memory: memory)
     }
 
     // MARK: Events
 
     func channelActive(context: ChannelHandlerContext) {
         self.context = context
+        takeShares()
         watchForSilence(after: settings.firstLineTimeout)
         drive()
     }
@@ -209,7 +213,8 @@ final class LineConnection: ChannelInboundHandler {
             phase = .reading
             do throws(LineHello.Problem) {
                 let hello = try LineHello(line)
-                parser = Self.makeParser(settings, hello.precision, firstLine: 2)
+                parser = Self.makeParser(settings, hello.precision, firstLine: 2, backend.memory)
+                takeShares()
                 guard open(hello, column: 1) else { return false }
                 replies.answer(hello.reply)
             } catch {
@@ -345,12 +350,26 @@ final class LineConnection: ChannelInboundHandler {
     }
 
     private func commit() {
+        takeShares()
         let batch = parser.takeBatch()
         guard batch.rowCount > 0, let engine else { return }
         lastCommit = eventLoop.now
         meter.batches.add()
         inFlight += 1
         append(batch, to: engine, attempt: 0)
+    }
+
+    /// Bounds what is collected and remembered by this connection's shares of the memory.
+    private func takeShares() {
+        parser.limits.batchBytes = share(settings.maximumBatchBytes, of: 4 * (1 + settings.maximumBatchesInFlight))
+        parser.limits.cacheBytes = share(settings.maximumCacheBytes, of: 8)
+    }
+
+    /// This connection's share of a part of the engine's memory that all connections of the port divide, and `most` at most:
+    /// rows that are collected or wait for their commit have a quarter of it, what is remembered an eighth.
+    private func share(_ most: Int, of part: Int) -> Int {
+        let connections = max(1, meter.openConnections.load(ordering: .relaxed))
+        return min(most, max(Self.leastShare, backend.memory.limit / part / connections))
     }
 
     private func append(_ batch: ParsedBatch, to engine: any NamespaceEngine, attempt: Int) {

@@ -6,7 +6,7 @@ import MartletStorage
 package struct EngineBackend: ServerBackend, WireBackend {
     private let directory: any NamespaceDirectory
     private let queries: QueryEngine
-    private let memory: MemoryBudget
+    package let memory: MemoryBudget
     private let storage: StorageEngine?
     package let acknowledgesDurably: Bool
 

@@ -3,6 +3,8 @@ import MartletStorage
 
 /// What the listeners need of the engine. Called from several threads at once.
 package protocol ServerBackend: Sendable {
+    /// The engine's memory limit, within which connections hold what they remember.
+    var memory: MemoryBudget { get }
     /// The namespaces, sorted by name.
     var namespaceNames: [String] { get }
     /// A namespace to write to.

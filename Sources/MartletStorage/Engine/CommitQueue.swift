@@ -21,6 +21,8 @@ final class CommitQueue: Sendable {
 
     /// The most rows that one layer takes from several appends.
     private static let maximumGroupRows = 1 << 19
+    /// Of the engine's memory, the share that the rows of a group of several appends take at most.
+    private static let groupShare = 16
     private let state = Guarded(State())
     private let followers: DispatchQueue
     private let cache: BlockCache
@@ -62,18 +64,23 @@ final class CommitQueue: Sendable {
     /// Commits one group, which holds the caller's own append, and hands the rest to the queue's thread.
     private func lead() {
         let group = state.withLock { state -> [PendingAppend] in
-            var rows = 0
+            var (rows, bytes) = (0, 0)
             var count = 0
-            while count < state.waiting.count && (count == 0 || rows < Self.maximumGroupRows) {
+            while count < state.waiting.count, rows < Self.maximumGroupRows {
                 rows += state.waiting[count].rowCount
+                bytes += state.waiting[count].memoryFootprint
+                if count > 0, bytes > cache.budget.limit / Self.groupShare { break }
                 count += 1
             }
             let group = Array(state.waiting[..<count])
             state.waiting.removeFirst(count)
             return group
         }
+        // Once more while the commit puts the rows in order and writes them.
+        let bytes = group.reduce(0) { $0 + $1.memoryFootprint }
+        cache.holdInBudget(bytes)
         commit(group)
-        cache.releaseInBudget(group.reduce(0) { $0 + $1.memoryFootprint })
+        cache.releaseInBudget(2 * bytes)
         let goesOn = state.withLock { state -> Bool in
             if state.waiting.isEmpty { state.isLed = false }
             return state.isLed

@@ -9,6 +9,8 @@ final class SeriesClaim: Sendable {
     private let cache: BlockCache
     private let limit: MemoryBudget
     private let claimed = Guarded(0)
+    /// Why a row of a new series is refused where series take what they may. One for all rows.
+    let refusal: MartletError
 
     /// - Parameters:
     ///   - cache: what gives blocks up for series.
@@ -16,6 +18,10 @@ final class SeriesClaim: Sendable {
     init(_ cache: BlockCache, limit: MemoryBudget) {
         self.cache = cache
         self.limit = limit
+        refusal = MartletError(
+            .resourceExhausted,
+            "series take half of the memory limit, \(limit.limit) bytes; this row begins another series",
+            hint: "raise the memory limit, or keep unbounded values such as ids out of tags")
     }
 
     deinit {
@@ -37,12 +43,4 @@ final class SeriesClaim: Sendable {
 
     /// Whether another series would take more than they may, the growth of its tables counted in.
     func isExhausted(for state: borrowing SeriesRegistry.State) -> Bool { limit.used + state.growth > limit.limit }
-
-    /// Why a row of a new series is refused then.
-    var refusal: MartletError {
-        MartletError(
-            .resourceExhausted,
-            "series take \(limit.used) bytes, half of the memory limit; this row begins another series",
-            hint: "raise the memory limit, or keep unbounded values such as ids out of tags")
-    }
 }

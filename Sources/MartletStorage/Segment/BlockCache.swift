@@ -39,7 +39,8 @@ final class BlockCache: Sendable {
 
     /// The most bytes that are kept.
     let limit: Int
-    private let budget: MemoryBudget
+    /// The engine's whole memory.
+    let budget: MemoryBudget
     private let state = Guarded(State())
     private let identities = Atomic<UInt64>(1)
     private let hitCount = Atomic<Int>(0)
@@ -48,6 +49,16 @@ final class BlockCache: Sendable {
     init(limit: Int, budget: MemoryBudget) {
         self.limit = limit
         self.budget = budget
+        budget.reclaim { [weak self] bytes in self?.giveUp(bytes) ?? false }
+    }
+
+    /// Drops blocks of so many bytes together, or all; says whether there were any.
+    private func giveUp(_ bytes: Int) -> Bool {
+        state.withLock { state in
+            let before = state.bytes
+            while before - state.bytes < bytes, evictOne(&state) {}
+            return state.bytes < before
+        }
     }
 
     var hits: Int { hitCount.load(ordering: .relaxed) }
@@ -118,7 +129,7 @@ final class BlockCache: Sendable {
     func releaseInBudget(_ size: Int) { budget.release(size) }
 
     private func reserve(_ size: Int, _ state: inout State) -> Bool {
-        while !budget.tryReserve(size) {
+        while !budget.tryReserveNow(size) {
             if !evictOne(&state) { return false }
         }
         return true

@@ -88,6 +88,23 @@ import Testing
         #expect(try TestReader(database.namespace).rows("t").count == 15_000)
     }
 
+    @Test func aQueryTakesTheMemoryOfCachedBlocks() throws {
+        var options = TestDatabase.plain
+        options.memoryLimit = 1 << 20
+        options.cacheBytes = 1 << 20
+        let database = try TestDatabase(options)
+        _ = try database.namespace.append([TableBatch("t", rows(0..<500))])
+        try database.namespace.compact()
+        _ = try TestReader(database.namespace).rows("t")
+        #expect(database.engine.statistics.cacheBytes > 0)
+        let query = MemoryBudget(limit: 1 << 20, parent: database.engine.memory)
+        let free = (1 << 20) - database.engine.memory.used
+        #expect(query.tryReserve(free + 1))
+        query.release(free + 1)
+        #expect(query.tryReserve(free + database.engine.statistics.cacheBytes))
+        #expect(database.engine.statistics.cacheBytes == 0)
+    }
+
     @Test func rowsThatWaitCountUntilTheyAreCommitted() throws {
         let memory = MemoryBudget(limit: 1 << 20)
         let seen = Guarded(0)

@@ -234,4 +234,30 @@ struct LineProtocolParserTests {
         #expect(parsed.errorCount == 5_000)
         #expect(parsed.batches.count > 10)
     }
+
+    @Test("what is remembered is reserved, forgotten where it does not fit, and given back")
+    func reservedCaches() {
+        let memory = MemoryBudget(limit: 1 << 20)
+        func rows(_ numbers: Range<Int>, into parser: inout LineProtocolParser) -> Int {
+            let text = numbers.map { "t,h=\($0) v=1 \($0)\n" }.joined()
+            _ = Array(text.utf8).withUnsafeBytes {
+                parser.parse($0, end: .complete, now: Timestamp(nanoseconds: 0)) { _ in nil }
+            }
+            return parser.takeBatch().rowCount
+        }
+        do {
+            var parser = LineProtocolParser(memory: memory)
+            #expect(rows(0..<500, into: &parser) == 500)
+            let some = memory.used
+            #expect(some > 500 * 20)
+            #expect(rows(500..<1_000, into: &parser) == 500)
+            #expect(memory.used > some)
+            // Twenty thousand series do not fit: their rows are kept all the same.
+            #expect(rows(1_000..<21_000, into: &parser) == 20_000)
+            #expect(memory.used == 0)
+            #expect(rows(0..<500, into: &parser) == 500)
+            #expect(memory.used > 0)
+        }
+        #expect(memory.used == 0)
+    }
 }
