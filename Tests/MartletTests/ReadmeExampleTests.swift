@@ -12,6 +12,18 @@ import Testing
         #expect(readme.contains("```swift\n" + program + "```"))
     }
 
+    @Test func whatThePageOfEvidenceNamesExists() throws {
+        let page = try String(contentsOf: root.appendingPathComponent("docs/evidence.md"), encoding: .utf8)
+        let named = page.split(separator: "`", omittingEmptySubsequences: false).enumerated()
+            .filter { $0.offset % 2 == 1 && ($0.element.contains("/") || $0.element.hasSuffix(".swift")) }
+            .map { String($0.element) }
+        #expect(named.count > 60)
+        for path in named {
+            let places = [root, root.appendingPathComponent("Tests")].map { $0.appendingPathComponent(path).path }
+            #expect(places.contains { FileManager.default.fileExists(atPath: $0) }, "\(path)")
+        }
+    }
+
     @Test func theReadmesProgramPrintsTheLatestReadings() throws {
         let data = FileManager.default.temporaryDirectory.appendingPathComponent("readme-\(UUID().uuidString)")
         defer { try? FileManager.default.removeItem(at: data) }

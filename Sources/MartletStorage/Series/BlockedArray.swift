@@ -15,7 +15,8 @@ struct BlockedArray<Element> {
     var memoryFootprint: Int {
         guard let first = blocks.first else { return 0 }
         let further = (blocks.count - 1) * Self.blockCapacity
-        return (first.capacity + further) * MemoryLayout<Element>.stride + blocks.capacity * MemoryLayout<[Element]>.stride
+        return (first.capacity + further) * MemoryLayout<Element>.stride
+            + blocks.capacity * MemoryLayout<[Element]>.stride
     }
 
     subscript(index: Int) -> Element {
