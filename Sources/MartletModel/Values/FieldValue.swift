@@ -32,6 +32,16 @@ public enum FieldValue: Sendable, Hashable {
     /// A span of time.
     case interval(Interval)
 
+    /// A number as a float, which is the nearest one where an integer has more than 53 bits; `nil` for what is no number.
+    package var number: Double? {
+        switch self {
+        case .float64(let value): value
+        case .int64(let value): Double(value)
+        case .uint64(let value): Double(value)
+        case .bool, .string, .timestamp, .interval: nil
+        }
+    }
+
     /// The column type that holds the value.
     public var type: ColumnType {
         switch self {

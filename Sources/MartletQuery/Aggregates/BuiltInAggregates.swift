@@ -153,8 +153,8 @@ extension FunctionRegistry {
             AggregateDefinition("histogram", "histogram(number, low, high, buckets)") { types in
                 types.count == 4 && types.allSatisfy { ($0 ?? .float64).isNumeric } ? .string : nil
             } make: { (_, constants) throws(MartletError) in
-                guard let low = number(constants[1]), let high = number(constants[2]),
-                    let buckets = number(constants[3]), low < high, (high - low).isFinite, buckets >= 1,
+                guard let low = constants[1]?.number, let high = constants[2]?.number,
+                    let buckets = constants[3]?.number, low < high, (high - low).isFinite, buckets >= 1,
                     buckets <= 10_000
                 else {
                     throw MartletError(
@@ -235,14 +235,5 @@ extension FunctionRegistry {
                     }
                 })
         }
-    }
-}
-
-private func number(_ value: FieldValue?) -> Double? {
-    switch value {
-    case .float64(let value)?: value
-    case .int64(let value)?: Double(value)
-    case .uint64(let value)?: Double(value)
-    default: nil
     }
 }

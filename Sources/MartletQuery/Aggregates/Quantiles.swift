@@ -1,4 +1,5 @@
 import MartletModel
+import MartletStorage
 
 /// `median`, `quantile_cont`/`percentile_cont`, `quantile_disc`/`percentile_disc`, exact.
 ///
@@ -17,14 +18,7 @@ final class QuantileAccumulator: AggregateAccumulator {
 
     /// The fraction in a call's second argument.
     static func fraction(_ constants: [FieldValue?], _ name: String) throws(MartletError) -> Double {
-        let given: Double? =
-            switch constants.count > 1 ? constants[1] : nil {
-            case .float64(let value)?: value
-            case .int64(let value)?: Double(value)
-            case .uint64(let value)?: Double(value)
-            default: nil
-            }
-        guard let given, given >= 0, given <= 1 else {
+        guard let given = constants.count > 1 ? constants[1]?.number : nil, given >= 0, given <= 1 else {
             throw MartletError(
                 .semantic, "\(name) needs a constant fraction between 0 and 1", hint: "\(name)(value, 0.95)")
         }
@@ -43,7 +37,7 @@ final class QuantileAccumulator: AggregateAccumulator {
 
     func merge(_ other: any AggregateAccumulator, mapping: [UInt32]) throws(MartletError) {
         let other = try sameKind(other, as: Self.self)
-        collection.merge(other.collection, mapping: mapping)
+        _ = collection.merge(other.collection, mapping: mapping)
     }
 
     func finish(groupCount: Int) throws(MartletError) -> Column {
@@ -95,8 +89,16 @@ final class QuantileAccumulator: AggregateAccumulator {
 }
 
 /// `mode(x)`: the most frequent value; the least of them when several are.
-final class ModeAccumulator: AggregateAccumulator {
+final class ModeAccumulator: SummaryAccumulator {
     private var collection: ValueCollection
+    /// Values that statistics count instead of giving them one by one.
+    private var tallies: [Tally] = []
+
+    private struct Tally {
+        var group: UInt32
+        var image: UInt64
+        var count: Int
+    }
 
     init(type: ColumnType) { collection = ValueCollection(type) }
 
@@ -112,23 +114,51 @@ final class ModeAccumulator: AggregateAccumulator {
 
     func merge(_ other: any AggregateAccumulator, mapping: [UInt32]) throws(MartletError) {
         let other = try sameKind(other, as: Self.self)
-        collection.merge(other.collection, mapping: mapping)
+        let images = collection.merge(other.collection, mapping: mapping)
+        tallies += other.tallies.map {
+            Tally(group: mapping[Int($0.group)], image: images?[Int($0.image)] ?? $0.image, count: $0.count)
+        }
+    }
+
+    /// A rollup's counts of values, as far as it kept them.
+    func add(_ summary: FieldSummary?, rowCount: Int, time: TimeRange, group: Int) throws(MartletError) {
+        for (value, count) in summary?.frequent?.counts ?? [:] {
+            let image = try collection.image(of: value)
+            tallies.append(Tally(group: UInt32(truncatingIfNeeded: group), image: image, count: count))
+        }
     }
 
     func finish(groupCount: Int) throws(MartletError) -> Column {
         var (starts, images) = collection.grouped(groupCount)
+        let ranks = collection.ranks
+        // By group, and the least value first.
+        let tallies = tallies.map { tally in
+            Tally(group: tally.group, image: ranks.isEmpty ? tally.image : ranks[Int(tally.image)], count: tally.count)
+        }.sorted { ($0.group, $0.image) < ($1.group, $1.image) }
         var chosen = [UInt64?](repeating: nil, count: groupCount)
+        var next = 0
         images.withUnsafeMutableBufferPointer { images in
             for group in 0..<groupCount {
                 var values = UnsafeMutableBufferPointer(rebasing: images[starts[group]..<starts[group + 1]])
                 values.sort()
                 var best = 0
-                var run = 0
-                for index in 0..<values.count {
-                    run = index > 0 && values[index] == values[index - 1] ? run + 1 : 1
-                    if run > best {
-                        best = run
-                        chosen[group] = values[index]
+                var row = 0
+                while true {
+                    let hasTally = next < tallies.count && tallies[next].group == UInt32(group)
+                    guard hasTally || row < values.count else { break }
+                    let value = min(hasTally ? tallies[next].image : .max, row < values.count ? values[row] : .max)
+                    var count = 0
+                    while row < values.count, values[row] == value {
+                        count += 1
+                        row += 1
+                    }
+                    while next < tallies.count, tallies[next].group == UInt32(group), tallies[next].image == value {
+                        count += tallies[next].count
+                        next += 1
+                    }
+                    if count > best {
+                        best = count
+                        chosen[group] = value
                     }
                 }
             }
@@ -136,5 +166,5 @@ final class ModeAccumulator: AggregateAccumulator {
         return try collection.column(of: chosen)
     }
 
-    var memoryFootprint: Int { collection.memoryFootprint }
+    var memoryFootprint: Int { collection.memoryFootprint + tallies.capacity * 24 }
 }

@@ -1,4 +1,5 @@
 import MartletModel
+import MartletStorage
 
 /// Aggregates over a group's samples in order of time.
 ///
@@ -25,7 +26,12 @@ enum TimedResult {
     case averageLinear
 
     /// The statistic of samples in ascending order of time, or `nil` where there are too few of them.
-    func value(_ times: UnsafeBufferPointer<Int64>, _ values: UnsafeBufferPointer<Double>) -> Double? {
+    ///
+    /// - Parameter steps: for each sample how much the counter grew up to it, where that is not told by the two values; NaN
+    ///   where it is. Empty where it is for all.
+    func value(
+        _ times: UnsafeBufferPointer<Int64>, _ values: UnsafeBufferPointer<Double>, steps: ArraySlice<Double> = []
+    ) -> Double? {
         let count = times.count
         let last = count - 1
         if count == 0 { return nil }
@@ -38,8 +44,8 @@ enum TimedResult {
         let seconds = Self.seconds(times[0], times[last])
         switch self {
         case .delta: return values[last] - values[0]
-        case .increase: return increase(values)
-        case .rate: return seconds == 0 ? nil : increase(values) / seconds
+        case .increase: return increase(values, steps)
+        case .rate: return seconds == 0 ? nil : increase(values, steps) / seconds
         case .instantRate:
             let step = Self.seconds(times[last - 1], times[last])
             let growth = values[last] < values[last - 1] ? values[last] : values[last] - values[last - 1]
@@ -57,9 +63,13 @@ enum TimedResult {
         return (overflow ? Double(to) - Double(from) : Double(span)) / 1e9
     }
 
-    private func increase(_ values: UnsafeBufferPointer<Double>) -> Double {
+    private func increase(_ values: UnsafeBufferPointer<Double>, _ steps: ArraySlice<Double>) -> Double {
         var total = 0.0
         for index in 1..<values.count {
+            if !steps.isEmpty, !steps[steps.startIndex + index].isNaN {
+                total += steps[steps.startIndex + index]
+                continue
+            }
             total += values[index] < values[index - 1] ? values[index] : values[index] - values[index - 1]
         }
         return total
@@ -84,8 +94,12 @@ enum TimedResult {
 }
 
 /// Gathers samples and orders each group's by time at the end (rows of equal times stay in order). 20 bytes a sample.
-final class TimedAccumulator: AggregateAccumulator {
+///
+/// A rollup gives two samples, its first and its last value, and how much the counter grew from the one to the other.
+final class TimedAccumulator: SummaryAccumulator {
     private var groupOf: [UInt32] = []
+    /// By the number of a rollup's last sample: its growth since the first one, which is the sample before.
+    private var growths: [Int: Double] = [:]
     private var times: [Int64] = []
     private var values: [Double] = []
     private let result: TimedResult
@@ -113,9 +127,50 @@ final class TimedAccumulator: AggregateAccumulator {
 
     func merge(_ other: any AggregateAccumulator, mapping: [UInt32]) throws(MartletError) {
         let other = try sameKind(other, as: Self.self)
+        for (sample, growth) in other.growths { growths[groupOf.count + sample] = growth }
         groupOf.append(contentsOf: other.groupOf.lazy.map { mapping[Int($0)] })
         times.append(contentsOf: other.times)
         values.append(contentsOf: other.values)
+    }
+
+    func add(_ summary: FieldSummary?, rowCount: Int, time: TimeRange, group: Int) throws(MartletError) {
+        guard let summary, let growth = result == .delta ? .nan : summary.growth, let first = summary.first?.number,
+            let last = summary.last?.number
+        else { return }
+        func append(_ moment: Int64, _ value: Double) {
+            groupOf.append(UInt32(truncatingIfNeeded: group))
+            times.append(moment)
+            values.append(value)
+        }
+        append(summary.firstTime ?? time.lowerBound, first)
+        if summary.count < 2 { return }
+        append(summary.lastTime ?? time.upperBound, last)
+        growths[groupOf.count - 1] = growth
+    }
+
+    /// Leaves out the samples that lie within a rollup's time, which its growth does not count, and gives the growth up to
+    /// each sample that is left where a rollup says it.
+    private func thinned(_ order: inout [Int32], _ starts: inout [Int], groupCount: Int) -> [Double] {
+        var kept: [Int32] = []
+        var steps: [Double] = []
+        var newStarts = [0]
+        for group in 0..<groupCount {
+            var end: Int32?
+            for sample in order[starts[group]..<starts[group + 1]] {
+                if let last = end {
+                    guard sample == last else { continue }
+                    end = nil
+                } else if growths[Int(sample) + 1] != nil {
+                    end = sample + 1
+                }
+                let isNext = kept.count > newStarts[group] && kept.last == sample - 1
+                steps.append(isNext ? growths[Int(sample)] ?? .nan : .nan)
+                kept.append(sample)
+            }
+            newStarts.append(kept.count)
+        }
+        (order, starts) = (kept, newStarts)
+        return steps
     }
 
     func finish(groupCount: Int) throws(MartletError) -> Column {
@@ -139,6 +194,7 @@ final class TimedAccumulator: AggregateAccumulator {
                 return x != y ? x < y : a < b
             }
         }
+        let steps = growths.isEmpty ? [] : thinned(&order, &starts, groupCount: groupCount)
         let sortedTimes = order.map { times[Int($0)] }
         let sortedValues = order.map { values[Int($0)] }
         let isCount = result == .resets || result == .changes
@@ -147,7 +203,8 @@ final class TimedAccumulator: AggregateAccumulator {
                 func statistic(_ group: Int) -> Double? {
                     let range = starts[group]..<starts[group + 1]
                     return result.value(
-                        UnsafeBufferPointer(rebasing: times[range]), UnsafeBufferPointer(rebasing: values[range]))
+                        UnsafeBufferPointer(rebasing: times[range]), UnsafeBufferPointer(rebasing: values[range]),
+                        steps: steps.isEmpty ? [] : steps[range])
                 }
                 if isCount {
                     return try words(.int64, groupCount) { (group) throws(MartletError) in
@@ -159,5 +216,7 @@ final class TimedAccumulator: AggregateAccumulator {
         }
     }
 
-    var memoryFootprint: Int { groupOf.capacity * 4 + times.capacity * 8 + values.capacity * 8 }
+    var memoryFootprint: Int {
+        groupOf.capacity * 4 + times.capacity * 8 + values.capacity * 8 + growths.count * 32
+    }
 }

@@ -37,7 +37,21 @@ struct ValueCollection: ~Copyable {
         }
     }
 
-    mutating func merge(_ other: borrowing ValueCollection, mapping: [UInt32]) {
+    /// The image of a value of the collection's type, text or truth value.
+    mutating func image(of value: FieldValue) throws(MartletError) -> UInt64 {
+        switch value {
+        case .bool(let flag) where type == .bool: return flag ? 1 : 0
+        case .string(let text) where type == .string:
+            var text = text
+            return UInt64(text.withUTF8 { interned.intern(UnsafeRawBufferPointer($0)) })
+        default: throw MartletError(.internal, "\(value) was given to a collection of \(type.name)")
+        }
+    }
+
+    /// Adds another collection's values.
+    ///
+    /// - Returns: the image here of each image there, where those of a text differ.
+    mutating func merge(_ other: borrowing ValueCollection, mapping: [UInt32]) -> [UInt64]? {
         let needsTranslation = type == .string
         var translation: [UInt64] = []
         if needsTranslation {
@@ -49,7 +63,11 @@ struct ValueCollection: ~Copyable {
             groups.append(mapping[Int(other.groups[index])])
             images.append(needsTranslation ? translation[Int(other.images[index])] : other.images[index])
         }
+        return needsTranslation ? translation : nil
     }
+
+    /// The rank of each image of text among the distinct texts; empty for other types, whose images are in order.
+    var ranks: [UInt64] { type == .string ? rankOfEntry().map { UInt64($0) } : [] }
 
     /// The values group by group (unordered within one); those of group `g` at `starts[g] ..< starts[g + 1]`. Images of
     /// text are ranks among the distinct texts from here on.

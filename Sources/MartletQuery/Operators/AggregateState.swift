@@ -109,7 +109,7 @@ final class AggregateState {
             guard member.accumulator is any SummaryAccumulator, member.filter == nil, member.seen == nil,
                 member.deferred == nil
             else { return false }
-            return member.aggregate.isCountOfRows || member.aggregate.arguments.count == 1
+            return member.aggregate.isCountOfRows || (1...2).contains(member.aggregate.arguments.count)
         }
     }
 

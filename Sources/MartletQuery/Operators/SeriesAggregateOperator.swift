@@ -18,6 +18,7 @@ final class SeriesAggregateOperator: Operator {
     private let grid: BucketGrid?
     private let summaryFields: [Int]?
     private let needsMoments: Bool
+    private let asked: [SummaryDetails]
     /// Whether each series' latest row may answer the query, if it holds every value that is asked for.
     private let triesLatest: Bool
     private var usesLatest = false
@@ -31,15 +32,17 @@ final class SeriesAggregateOperator: Operator {
     /// - Parameter summaryFields: per aggregate the place of its argument among the scan's fields (-1 for `count(*)`),
     ///   when the aggregates can be had from statistics as far as the plan can tell.
     /// - Parameter needsMoments: whether statistics must say when the first and last values were.
+    /// - Parameter asked: what is asked of each of the scan's fields that only rollups can tell without rows.
     init(
         _ scan: ScanPlan, _ plan: AggregatePlan, keys: [SeriesKeyPlan], summaryFields: [Int]?, needsMoments: Bool,
-        triesLatest: Bool, context: StatementContext
+        asked: [SummaryDetails], triesLatest: Bool, context: StatementContext
     ) {
         self.scan = scan
         self.plan = plan
         self.keys = keys
         self.summaryFields = summaryFields
         self.needsMoments = needsMoments
+        self.asked = asked
         self.triesLatest = triesLatest
         grid = keys.lazy.compactMap { if case .bucket(let grid) = $0 { grid } else { nil } }.first
         super.init(columns: plan.columns, context: context)
@@ -67,7 +70,8 @@ final class SeriesAggregateOperator: Operator {
             usesSummaries = summaryFields != nil && state.takesSummaries
             let grain =
                 usesSummaries
-                ? SummaryGrain(width: grid?.width, origin: grid?.phase ?? 0, needsMoments: needsMoments) : nil
+                ? SummaryGrain(
+                    width: grid?.width, origin: grid?.phase ?? 0, needsMoments: needsMoments, details: asked) : nil
             var read = Set<Int>()
             for aggregate in plan.aggregates {
                 for expression in aggregate.expressions { expression.forEachColumn { read.insert($0) } }
@@ -235,7 +239,9 @@ final class SeriesAggregateOperator: Operator {
     override var details: [String] {
         var lines = plan.details(scan.columns.map(\.description)) + scan.details
         if triesLatest { lines.append("answered from each series' latest row where that holds every value") }
-        if summaryFields != nil { lines.append("statistics of blocks stand in for rows where they can") }
+        if summaryFields != nil, asked.allSatisfy(\.isEmpty) {
+            lines.append("statistics of blocks stand in for rows where they can")
+        }
         lines += context.rollupDetails(of: scan, areUsed: summaryFields != nil)
         return lines
     }

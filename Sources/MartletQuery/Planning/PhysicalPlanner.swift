@@ -117,7 +117,7 @@ struct PhysicalPlanner {
             let hasRollups = try !context.snapshot().rollupWidths(of: scan.table.name).isEmpty
             return SeriesAggregateOperator(
                 scan, plan, keys: keys, summaryFields: summaryFields(scan, plan),
-                needsMoments: needsMoments(scan, plan, keys),
+                needsMoments: needsMoments(scan, plan, keys), asked: details(scan, plan),
                 triesLatest: LatestRows.answer(scan, plan) && !hasRollups, context: context)
         }
         return HashAggregateOperator(try self.operator(for: input), plan)
@@ -161,10 +161,9 @@ struct PhysicalPlanner {
                 fields.append(-1)
                 continue
             }
-            guard Self.summarised.contains(aggregate.name), aggregate.arguments.count == 1,
-                case .column(let column, _, _) = aggregate.arguments[0],
+            guard Self.isSummarised(aggregate), case .column(let column, _, _) = aggregate.arguments[0],
                 case .field(let name, let type) = scan.columns[column],
-                type.isNumeric || Self.summarisedOfAnyType.contains(aggregate.name)
+                Self.takes(aggregate.name, type)
             else { return nil }
             if let time = aggregate.time {
                 guard case .column(let place, _, _) = time, scan.columns[place] == .time else { return nil }
@@ -176,4 +175,31 @@ struct PhysicalPlanner {
 
     private static let summarisedOfAnyType: Set<String> = ["count", "first", "last"]
     private static let summarised: Set<String> = ["count", "sum", "avg", "mean", "min", "max", "first", "last"]
+    /// Aggregates that rollups answer and the statistics of blocks do not.
+    private static let detailed: [String: SummaryDetails] = [
+        "approx_quantile": .quantiles, "approx_percentile": .quantiles, "increase": .growth, "rate": .growth,
+        "delta": .ends, "mode": .frequencies,
+    ]
+
+    private static func isSummarised(_ aggregate: BoundAggregate) -> Bool {
+        if detailed[aggregate.name] == .quantiles { return aggregate.arguments.count == 2 }
+        return (summarised.contains(aggregate.name) || detailed[aggregate.name] != nil) && aggregate.arguments.count == 1
+    }
+
+    private static func takes(_ name: String, _ type: ColumnType) -> Bool {
+        if detailed[name] == .frequencies { return type == .string || type == .bool }
+        return type.isNumeric || summarisedOfAnyType.contains(name)
+    }
+
+    /// What the aggregates ask of each of the scan's fields beside statistics.
+    private func details(_ scan: ScanPlan, _ plan: AggregatePlan) -> [SummaryDetails] {
+        var details = [SummaryDetails](repeating: [], count: scan.fields.count)
+        for aggregate in plan.aggregates {
+            guard let wanted = Self.detailed[aggregate.name], case .column(let column, _, _)? = aggregate.arguments.first,
+                case .field(let name, _) = scan.columns[column], let place = scan.fields.firstIndex(of: name)
+            else { continue }
+            details[place].formUnion(wanted)
+        }
+        return details
+    }
 }

@@ -7,7 +7,12 @@ extension ScanNotice {
         switch self {
         case .onlyRollups(let table, let width):
             "some rows of \(table) in this range are kept as rollups of \(Self.text(width)) only and are left out: "
-                + "count, sum, avg, min, max, first and last by tags and time buckets can use them"
+                + "count, sum, avg, min, max, first, last, approx_quantile, increase, rate, delta and mode of texts, by tags "
+                + "and time buckets, can use them"
+        case .unknown(let table, let width, let field):
+            "some rows of \(table) are kept as rollups of \(Self.text(width)) that do not know this of \(field) and are left "
+                + "out: quantiles of rollups that were made before they kept them, the growth of what is no counter or has "
+                + "NaN, the most frequent of many texts"
         case .coarser(let table, let width):
             "some rows of \(table) are kept as rollups of \(Self.text(width)), coarser than or across the bounds asked "
                 + "for: each rollup counts where its first row lies"

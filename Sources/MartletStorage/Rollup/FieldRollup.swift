@@ -1,7 +1,8 @@
 import MartletModel
 
 /// What a rollup keeps of one field's values in one bucket of one series: enough for count, sum, mean, extremes, first
-/// and last to be exact over any union of buckets.
+/// and last to be exact over any union of buckets, for quantiles within 1 %, for the most frequent text, and for the growth of
+/// a counter that is reset.
 struct FieldRollup: Sendable, Hashable {
     /// A value and when it was.
     struct Moment: Sendable, Hashable {
@@ -21,8 +22,25 @@ struct FieldRollup: Sendable, Hashable {
     var greatest: FieldValue?
     var first: Moment?
     var last: Moment?
+    /// The values' quantiles; of numbers, `nil` where they are not known.
+    var sketch: QuantileSketch?
+    /// How often which value is there; of texts and truth values, `nil` where that is not known.
+    var frequent: FrequentValues?
+    /// How much a counter grew from the first value to the last, resets counted as in `TimedResult`; of numbers, `nil` where
+    /// it is not known.
+    var growth: Double?
+    /// How often a value was less than the one before; at least 1 where it was and the number is not known any more.
+    var falls = 0
 
-    init(_ type: ColumnType) { self.type = type }
+    init(_ type: ColumnType) {
+        self.type = type
+        if type.isNumeric {
+            sketch = QuantileSketch()
+            growth = 0
+        } else if type == .string || type == .bool {
+            frequent = FrequentValues()
+        }
+    }
 
     /// Adds a field's values in `rows` of a batch, which are of one series, in ascending order of time.
     mutating func add(_ column: Column, _ rows: Range<Int>, times: UnsafePointer<Int64>) {
@@ -30,19 +48,42 @@ struct FieldRollup: Sendable, Hashable {
         guard let firstRow = present.first, let lastRow = present.last, let value = column.value(at: firstRow),
             let newest = column.value(at: lastRow)
         else { return }
+        let isLater = last.map { times[firstRow] > $0.time } ?? true
+        let step = isLater ? Self.step(from: last?.value, to: value) : nil
         count += present.count
         take(first: Moment(time: times[firstRow], value: value), last: Moment(time: times[lastRow], value: newest))
+        if isLater { follow(step) } else { growth = nil }
         switch type {
         case .float64: addFloats(column.values.pointer(to: Double.self), present)
         case .int64: addIntegers(column.values.pointer(to: Int64.self), present) { .int64($0) }
         case .uint64: addIntegers(column.values.pointer(to: UInt64.self), present) { .uint64($0) }
         case .bool:
             present.forEach { row in
-                if let value = column.value(at: row) { extend(value, value) }
+                if let value = column.value(at: row) {
+                    extend(value, value)
+                    frequent?.add(value)
+                }
+            }
+        case .string:
+            present.forEach { row in
+                if let value = column.value(at: row) { frequent?.add(value) }
             }
         default: break
         }
+        sketch?.settle()
         withExtendedLifetime(column) {}
+    }
+
+    /// From one value to the next: how much a counter grew, and whether it fell. A counter that falls begins anew at 0.
+    private static func step(from before: FieldValue?, to value: FieldValue) -> (growth: Double, falls: Bool)? {
+        guard let before = before?.number, let value = value.number else { return nil }
+        return value < before ? (value, true) : (value - before, false)
+    }
+
+    private mutating func follow(_ step: (growth: Double, falls: Bool)?) {
+        guard let step, let known = growth else { return }
+        growth = known + step.growth
+        falls += step.falls ? 1 : 0
     }
 
     /// The rows of a range in which a column has a value.
@@ -76,15 +117,19 @@ struct FieldRollup: Sendable, Hashable {
     private mutating func addFloats(_ values: UnsafePointer<Double>, _ present: Present) {
         var (least, greatest, sum) = (Double.infinity, -Double.infinity, 0.0)
         var hasNumber = false
+        var steps = Steps()
         present.forEach { row in
             let value = values[row]
             sum += value
+            steps.add(value)
+            sketch?.add(value)
             if value.isNaN { return }
             hasNumber = true
             least = min(least, value)
             greatest = max(greatest, value)
         }
         floatSum += sum
+        add(steps)
         if hasNumber { extend(.float64(least), .float64(greatest)) }
     }
 
@@ -92,14 +137,39 @@ struct FieldRollup: Sendable, Hashable {
         _ values: UnsafePointer<Value>, _ present: Present, _ boxed: (Value) -> FieldValue
     ) {
         var (least, greatest, sum) = (Value.max, Value.min, Int128(0))
+        var steps = Steps()
         present.forEach { row in
             let value = values[row]
             sum += Int128(value)
+            steps.add(Double(value))
+            sketch?.add(Double(value))
             least = min(least, value)
             greatest = max(greatest, value)
         }
         wideSum += sum
+        add(steps)
         extend(boxed(least), boxed(greatest))
+    }
+
+    /// The steps between values that follow each other.
+    private struct Steps {
+        private(set) var growth = 0.0
+        private(set) var falls = 0
+        private var before: Double?
+
+        @inline(__always)
+        mutating func add(_ value: Double) {
+            if let before {
+                growth += value < before ? value : value - before
+                falls += value < before ? 1 : 0
+            }
+            before = value
+        }
+    }
+
+    private mutating func add(_ steps: Steps) {
+        growth = growth.map { $0 + steps.growth }
+        falls += steps.falls
     }
 
     private mutating func extend(_ low: FieldValue, _ high: FieldValue) {
@@ -114,11 +184,44 @@ struct FieldRollup: Sendable, Hashable {
 
     /// Adds what another rollup of the field keeps.
     mutating func merge(_ other: FieldRollup) {
+        mergeGrowth(other)
+        if let own = sketch, let others = other.sketch {
+            sketch = own
+            sketch?.merge(others)
+        } else {
+            sketch = nil
+        }
+        if frequent != nil, let others = other.frequent { frequent?.merge(others) } else { frequent = nil }
         count += other.count
         floatSum += other.floatSum
         wideSum += other.wideSum
         if let low = other.least, let high = other.greatest { extend(low, high) }
         if let earliest = other.first, let latest = other.last { take(first: earliest, last: latest) }
+    }
+
+    /// Adds the growth within another rollup and up to it. Where the two overlap in time the order of their values is not
+    /// known any more: the growth of the longer one stays, which late rows within a bucket do not change.
+    private mutating func mergeGrowth(_ other: FieldRollup) {
+        guard let own = growth, let others = other.growth else {
+            growth = nil
+            return
+        }
+        guard let first, let last, let otherFirst = other.first, let otherLast = other.last else {
+            growth = own + others
+            return
+        }
+        if otherFirst.time > last.time || otherLast.time < first.time {
+            let isLater = otherFirst.time > last.time
+            growth = own + others
+            falls += other.falls
+            follow(
+                isLater
+                    ? Self.step(from: last.value, to: otherFirst.value)
+                    : Self.step(from: otherLast.value, to: first.value))
+        } else {
+            if other.count > count { growth = others }
+            falls = max(falls, other.falls)
+        }
     }
 
     /// The rollup as scans deliver statistics.
@@ -127,6 +230,9 @@ struct FieldRollup: Sendable, Hashable {
             count: count, sum: nil, min: least, max: greatest, first: first?.value, last: last?.value)
         summary.firstTime = first?.time
         summary.lastTime = last?.time
+        summary.sketch = sketch
+        summary.frequent = frequent
+        summary.growth = growth
         switch type {
         case .float64: summary.sum = .float64(floatSum)
         case .int64, .uint64: summary.wideSum = wideSum

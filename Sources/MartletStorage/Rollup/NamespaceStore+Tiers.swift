@@ -130,10 +130,33 @@ struct RollupTable {
     }
 
     /// The rollups by series and time.
+    ///
+    /// A field whose values fall often is no counter: what it grew is of no use, and takes room.
     var entries: [TierRows.Entry] {
-        buckets.sorted { ($0.key.series, $0.key.start) < ($1.key.series, $1.key.start) }.map {
-            TierRows.Entry(tags: tags[$0.key.series], start: $0.key.start, bucket: $0.value)
+        let counters = counterFields
+        return buckets.sorted { ($0.key.series, $0.key.start) < ($1.key.series, $1.key.start) }.map {
+            var bucket = $0.value
+            for field in fields.indices where !counters[$0.key.series * fields.count + field] {
+                bucket.fields[field]?.growth = nil
+            }
+            return TierRows.Entry(tags: tags[$0.key.series], start: $0.key.start, bucket: bucket)
         }
+    }
+
+    /// Of a counter's values fewer than one in so many is less than the one before.
+    private static let valuesPerFall = 8
+
+    /// For each series and field whether its values here may be a counter's.
+    private var counterFields: [Bool] {
+        var counts = [(values: Int, falls: Int)](repeating: (0, 0), count: tags.count * fields.count)
+        for (key, bucket) in buckets {
+            for (field, rollup) in bucket.fields.enumerated() {
+                guard let rollup else { continue }
+                counts[key.series * fields.count + field].values += rollup.count
+                counts[key.series * fields.count + field].falls += rollup.falls
+            }
+        }
+        return counts.map { $0.falls * Self.valuesPerFall <= max($0.values, Self.valuesPerFall) }
     }
 
     /// The numbers here of a scan's series.

@@ -25,6 +25,7 @@ enum TierRows {
             columns.append(try Column(type, values))
         }
         try add(TierTable.rows, .int64, entries.map { .int64(Int64($0.bucket.rowCount)) })
+        try add(TierTable.version, .int64, entries.map { _ in .int64(TierTable.detailedVersion) })
         try add(TierTable.firstTime, .int64, entries.map { .int64($0.bucket.time.lowerBound) })
         try add(TierTable.lastTime, .int64, entries.map { .int64($0.bucket.time.upperBound) })
         for (index, field) in fields.enumerated() {
@@ -82,6 +83,45 @@ enum TierRows {
         case .lastTime:
             guard let time = field.last?.time, time != bucket.time.upperBound else { return nil }
             return .int64(time)
+        case .sketch:
+            guard let sketch = field.sketch, field.sketchByExtremes == nil else { return nil }
+            return .string(sketch.text)
+        case .frequent: return field.frequent.map { .string($0.text) }
+        case .growth:
+            guard let growth = field.growth else { return .float64(.nan) }
+            return field.falls == 0 ? nil : .float64(growth)
+        }
+    }
+}
+
+extension FieldRollup {
+    /// The quantiles where the extremes and the count tell them all.
+    fileprivate var sketchByExtremes: QuantileSketch? {
+        guard let low = least?.number, let high = greatest?.number, sketch?.count ?? count == count else { return nil }
+        if count > 2 && low != high || sketch.map({ $0.hasNaN }) ?? false { return nil }
+        var sketch = QuantileSketch()
+        sketch.add(low, count: count - 1)
+        sketch.add(high, count: 1)
+        return sketch
+    }
+
+    /// Takes what a stored bucket says of quantiles, frequent values and growth.
+    fileprivate mutating func setDetails(
+        sketch text: String?, frequent: String?, growth stored: Double?
+    ) {
+        sketch = nil
+        if type.isNumeric {
+            sketch = text.flatMap { QuantileSketch(text: $0, least: least?.number, greatest: greatest?.number) }
+            if text == nil { sketch = sketchByExtremes }
+        }
+        self.frequent = frequent.flatMap { FrequentValues(text: $0, type) }
+        growth = nil
+        guard type.isNumeric else { return }
+        if let stored {
+            growth = stored.isNaN ? nil : stored
+            falls = 1
+        } else if let low = first?.value.number, let high = last?.value.number {
+            growth = high - low
         }
     }
 }
@@ -101,6 +141,8 @@ final class TierReader {
     private let fields: [FieldDefinition]
     /// For each field and part the column's place among the scan's, where the tier has it.
     private let places: [[TierTable.Part: Int]]
+    /// The place of the column that says how much rollups know, where the tier has it.
+    private let version: Int?
     private var batch: ScanBatch?
     private var run = 0
     private var row = 0
@@ -108,23 +150,29 @@ final class TierReader {
     /// - Parameter fields: the base table's fields that are wanted, in the order in which buckets give them.
     convenience init(
         _ snapshot: NamespaceSnapshot, _ tier: TableDefinition, fields: [FieldDefinition], time: TimeRange,
-        series: TagPredicate, context: QueryContext
+        series: TagPredicate, details: [SummaryDetails]? = nil, context: QueryContext
     ) throws(MartletError) {
-        try self.init(tier, fields: fields) { (names) throws(MartletError) in
+        try self.init(tier, fields: fields, details: details) { (names) throws(MartletError) in
             try snapshot.rowScan(
                 ScanRequest(table: tier.name, fields: names, time: time, series: series), context: context)
         }
     }
 
-    /// - Parameter scan: begins a scan that gives these fields of the tier's table.
+    /// - Parameters:
+    ///   - details: what is wanted of the fields beside statistics; `nil` for everything.
+    ///   - scan: begins a scan that gives these fields of the tier's table.
     init(
-        _ tier: TableDefinition, fields: [FieldDefinition],
+        _ tier: TableDefinition, fields: [FieldDefinition], details: [SummaryDetails]?,
         scan: (_ fields: [String]) throws(MartletError) -> any IdentifiedScan
     ) throws(MartletError) {
         var names = [TierTable.rows, TierTable.firstTime, TierTable.lastTime]
-        places = fields.map { field in
+        version = tier.field(named: TierTable.version) == nil ? nil : names.count
+        if version != nil { names.append(TierTable.version) }
+        let details = details ?? fields.map { _ in [.quantiles, .frequencies, .growth] }
+        places = fields.enumerated().map { index, field in
             var places: [TierTable.Part: Int] = [:]
-            for part in TierTable.Part.allCases where tier.field(named: part.column(of: field.name)) != nil {
+            let unwanted = TierTable.Part.details.filter { !(index < details.count && details[index].contains($0.value)) }
+            for part in TierTable.Part.allCases where unwanted[part] == nil && tier.field(named: part.column(of: field.name)) != nil {
                 places[part] = names.count
                 names.append(part.column(of: field.name))
             }
@@ -178,6 +226,17 @@ final class TierReader {
             rollup.least = value(.least)
             rollup.greatest = value(.greatest)
             setSum(&rollup, places[.sum].flatMap { batch.fields[$0].value(at: row) }, integer(places[.sumHigh]))
+            func text(_ part: TierTable.Part) -> String? {
+                guard case .string(let text)? = places[part].flatMap({ batch.fields[$0].value(at: row) }) else { return nil }
+                return text
+            }
+            if integer(version) ?? 0 >= TierTable.detailedVersion {
+                rollup.setDetails(
+                    sketch: text(.sketch), frequent: text(.frequent),
+                    growth: places[.growth].flatMap { batch.fields[$0].value(at: row)?.number })
+            } else {
+                (rollup.sketch, rollup.frequent, rollup.growth) = (nil, nil, nil)
+            }
             bucket.fields[index] = rollup
         }
         let start = batch.times.values.pointer(to: Int64.self)[row]

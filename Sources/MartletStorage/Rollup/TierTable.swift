@@ -50,9 +50,13 @@ struct TierTable: Hashable, Sendable {
     /// The times of the bucket's first and last row.
     static let firstTime = "|first_time"
     static let lastTime = "|last_time"
+    /// What the row may know: at least `detailedVersion` where it has quantiles, frequent values and growth.
+    static let version = "|version"
+    static let detailedVersion: Int64 = 2
 
     /// The columns that a tier keeps of one field. Those that a bucket does not need are null in its row: the count
-    /// where it is that of the rows, the times where they are those of the bucket.
+    /// where it is that of the rows, the times where they are those of the bucket, quantiles and growth where the other
+    /// columns tell them.
     enum Part: String, CaseIterable {
         case count, sum
         case sumHigh = "sum_high"
@@ -61,6 +65,10 @@ struct TierTable: Hashable, Sendable {
         case first, last
         case firstTime = "first_time"
         case lastTime = "last_time"
+        case sketch, frequent, growth
+
+        /// The parts that are read only where they are wanted.
+        static let details: [Part: SummaryDetails] = [.sketch: .quantiles, .frequent: .frequencies, .growth: .growth]
 
         func column(of field: String) -> String { field + "|" + rawValue }
 
@@ -72,6 +80,9 @@ struct TierTable: Hashable, Sendable {
             case .sumHigh: field == .int64 || field == .uint64 ? .int64 : nil
             case .least, .greatest: field == .string ? nil : field
             case .first, .last: field
+            case .sketch: field.isNumeric ? .string : nil
+            case .growth: field.isNumeric ? .float64 : nil
+            case .frequent: field == .string || field == .bool ? .string : nil
             }
         }
     }

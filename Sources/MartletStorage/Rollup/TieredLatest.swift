@@ -28,7 +28,7 @@ final class TieredLatest: TableScan {
             var inner = request
             inner.table = tier.name
             inner.fields = []
-            let reader = try TierReader(tier, fields: fields) { (names) throws(MartletError) in
+            let reader = try TierReader(tier, fields: fields, details: []) { (names) throws(MartletError) in
                 inner.fields = names
                 return try latestRows.scan(inner, of: snapshot, context)
             }

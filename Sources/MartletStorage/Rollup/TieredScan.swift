@@ -41,7 +41,8 @@ final class TieredScan: TableScan {
                 request.time.lowerBound < .min + tier.width ? .min : request.time.lowerBound - tier.width,
                 request.time.upperBound)
             let reader = try TierReader(
-                snapshot, table, fields: fields, time: widened, series: request.series, context: context)
+                snapshot, table, fields: fields, time: widened, series: request.series,
+                details: request.summaries?.details ?? [], context: context)
             parts.append(Part(reader: reader, tier: tier, offset: offset))
             offset += UInt32(reader.scan.seriesCount)
         }
@@ -93,6 +94,7 @@ final class TieredScan: TableScan {
             let time = row.bucket.time
             note(time, part.tier)
             guard request.time.contains(time.lowerBound) else { continue }
+            noteUnknown(row.bucket, part.tier)
             delivered += 1
             return .summary(
                 BlockSummary(
@@ -103,6 +105,20 @@ final class TieredScan: TableScan {
                     }))
         }
         return try rows.next()
+    }
+
+    /// Takes note of what is asked of fields and the rollup does not know.
+    private func noteUnknown(_ bucket: RollupBucket, _ tier: TierTable) {
+        guard let details = request.summaries?.details, !details.isEmpty else { return }
+        for (index, wanted) in details.enumerated() where !wanted.isEmpty {
+            guard let field = bucket.fields[index] else { continue }
+            if wanted.contains(.quantiles) && field.sketch == nil || wanted.contains(.growth) && field.growth == nil
+                || wanted.contains(.frequencies) && !(field.frequent?.isCertain ?? false)
+            {
+                let notice = ScanNotice.unknown(table: tier.base, width: tier.width, field: request.fields[index])
+                if !notices.contains(notice) { notices.append(notice) }
+            }
+        }
     }
 
     /// Takes note of a rollup that stands for rows on both sides of a bound of the query.

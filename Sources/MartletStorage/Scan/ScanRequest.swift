@@ -25,12 +25,30 @@ package struct SummaryGrain: Sendable {
     package var origin: Int64
     /// Whether summaries must say when the first and the last value of each field were.
     package var needsMoments: Bool
+    /// What only rollups know, and is asked of the fields in their order; empty where nothing is.
+    package var details: [SummaryDetails]
 
-    package init(width: Int64?, origin: Int64 = 0, needsMoments: Bool = false) {
+    package init(width: Int64?, origin: Int64 = 0, needsMoments: Bool = false, details: [SummaryDetails] = []) {
         self.width = width
         self.origin = origin
         self.needsMoments = needsMoments
+        self.details = details
     }
+
+    /// Whether the statistics of blocks, which have no details, are not enough.
+    package var needsDetails: Bool { details.contains { !$0.isEmpty } }
+}
+
+/// What rollups know of a field beside the statistics that blocks have as well.
+package struct SummaryDetails: OptionSet, Sendable, Hashable {
+    package let rawValue: UInt8
+    package init(rawValue: UInt8) { self.rawValue = rawValue }
+
+    package static let quantiles = SummaryDetails(rawValue: 1)
+    package static let frequencies = SummaryDetails(rawValue: 2)
+    package static let growth = SummaryDetails(rawValue: 4)
+    /// The first and the last value with their times, which rollups always know.
+    package static let ends = SummaryDetails(rawValue: 8)
 }
 
 /// What a scan is to deliver from one table.

@@ -55,6 +55,12 @@ package struct FieldSummary: Sendable {
     package var lastTime: Int64?
     /// The sum of integers where 64 bits may not hold it; `sum` is `nil` then.
     package var wideSum: Int128?
+    /// Quantiles; of rollups that were asked for them and know them.
+    package var sketch: QuantileSketch?
+    /// How often which value is there; of rollups that were asked for it and know it.
+    package var frequent: FrequentValues?
+    /// How much a counter grew between the first and the last value; of rollups that were asked for it and know it.
+    package var growth: Double?
 
     package init(
         count: Int, sum: FieldValue?, min: FieldValue?, max: FieldValue?, first: FieldValue?, last: FieldValue?
@@ -149,6 +155,8 @@ package enum ScanNotice: Sendable, Hashable {
     /// Rollups of a width stand for rows on both sides of a bucket's or the range's bound; each counts where its first
     /// row lies.
     case coarser(table: String, width: Int64)
+    /// Rollups of a width do not know what is asked of a field, and are left out.
+    case unknown(table: String, width: Int64, field: String)
 }
 
 /// The most rows in one `ScanBatch`.
