@@ -62,12 +62,13 @@ class Daemon:
 
 
 class Sender(threading.Thread):
-    """Sends rows numbered from 0 and notes how many of them the daemon has acknowledged: `acknowledgements` holds, for each
+    """Sends rows numbered from 0, with a pause between flushes, and notes how many of them the daemon has acknowledged: `acknowledgements` holds, for each
     time that some were, the number of the first of them and when that was.
     """
 
-    def __init__(self, port, name):
+    def __init__(self, port, name, pause=0.0):
         super().__init__(daemon=True)
+        self.pause = pause
         self.connection = socket.create_connection(("127.0.0.1", port))
         self.name, self.acknowledged, self.sent = name, 0, 0
         self.acknowledgements = []
@@ -88,6 +89,7 @@ class Sender(threading.Thread):
                     sys.exit("unexpected reply: " + reply)
                 self.acknowledgements.append((self.acknowledged, time.monotonic()))
                 self.acknowledged = self.sent
+                time.sleep(self.pause)
         except OSError:
             return
 

@@ -73,9 +73,14 @@ final class ScanCore {
 
     /// Appends what is left of an extent when rows outside of the wanted time and erased rows are taken out.
     func trim(_ extent: Extent, into result: inout [Extent]) throws(MartletError) {
+        let span = TimeRange(extent.minimum, extent.maximum)
         let erasures = tombstones[Int(extent.group)].filter {
-            $0.tombstone.time.overlaps(TimeRange(extent.minimum, extent.maximum))
-                && ($0.series?.contains(series[Int(extent.number)]) ?? true)
+            $0.tombstone.time.overlaps(span) && ($0.series?.contains(series[Int(extent.number)]) ?? true)
+        }
+        // Where all is gone, when its rows were need not be read.
+        if erasures.contains(where: { $0.tombstone.time.intersection(span) == span }) {
+            exclude(extent.count, of: extent.group, end: extent.end)
+            return
         }
         let isCut = extent.minimum < time.lowerBound || extent.maximum > time.upperBound
         if erasures.isEmpty && !isCut {

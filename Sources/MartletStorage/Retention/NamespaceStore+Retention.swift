@@ -26,13 +26,15 @@ package struct RetentionRun: Sendable {
 /// Carrying out retention policies.
 extension NamespaceStore {
     /// Bytes that a rollup takes while it is made, for each field.
-    private static let bytesPerRollupField = 160
+    private static let bytesPerRollupField = 800
 
-    /// Rows of a table that one commit of a run moves at most, unless a single bucket has more: so many that their rollups
-    /// fit into a quarter of the memory even where each row is alone in its bucket.
-    private func rowsPerMove(_ table: TableDefinition) -> Int {
-        let rows = core.budget.limit / 4 / ((table.fields.count + 1) * Self.bytesPerRollupField)
-        return min(max(rows, 4_096), 1 << 20)
+    /// Rows that one commit of a run moves at most, unless a single bucket has more.
+    private static let mostRowsPerMove = 1 << 22
+
+    /// Rollups of a table that one commit of a run makes at most, unless a single bucket has more: they fit into a quarter of
+    /// the memory. Few commits are better than many: each leaves an erasure that reading looks at until segments are merged.
+    private func rollupsPerMove(_ table: TableDefinition) -> Int {
+        max(core.budget.limit / 4 / ((table.fields.count + 1) * Self.bytesPerRollupField), 4_096)
     }
 
     /// The name of the table that keeps what runs did.
@@ -139,7 +141,8 @@ extension NamespaceStore {
         guard let source = currentState.catalog[step.name(report.source)],
             let base = currentState.catalog[report.table]
         else { return total }
-        let limit = rowsPerMove(base)
+        let limit = rollupsPerMove(base)
+        let seriesCount = try seriesBytes(of: source.id, series, currentState).count
         let grid = TierTable(of: report.table, width: report.target ?? report.source ?? 1)
         var next = Int64.min
         while let first = try currentState.firstTime(of: source.id, from: next), first < report.cutoff {
@@ -149,7 +152,9 @@ extension NamespaceStore {
             // Halves the range until it is small enough, but never a bucket.
             while Double(end) - Double(start) > Double(grid.width) {
                 let rows = try currentState.rowCount(of: source.id, in: TimeRange(start, end))
-                if rows <= limit { break }
+                let buckets = (Double(end) - Double(start)) / Double(grid.width) + 1
+                let rollups = report.target == nil ? 0 : min(Double(rows), buckets * Double(max(1, seriesCount)))
+                if rows <= Self.mostRowsPerMove, rollups <= Double(limit) { break }
                 end = max(grid.start(of: start / 2 + end / 2), start + grid.width) - 1
             }
             step.range = TimeRange(start, end)

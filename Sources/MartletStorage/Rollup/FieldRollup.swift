@@ -3,9 +3,11 @@ import MartletModel
 /// What a rollup keeps of one field's values in one bucket of one series: enough for count, sum, mean, extremes, first
 /// and last to be exact over any union of buckets, for quantiles within 1 %, for the most frequent text, and for the growth of
 /// a counter that is reset.
-struct FieldRollup: Sendable, Hashable {
+///
+/// A class, since it is large and lies in tables that are sorted and passed on; one bucket holds it, and nobody else.
+final class FieldRollup {
     /// A value and when it was.
-    struct Moment: Sendable, Hashable {
+    struct Moment: Sendable {
         var time: Int64
         var value: FieldValue
     }
@@ -43,7 +45,7 @@ struct FieldRollup: Sendable, Hashable {
     }
 
     /// Adds a field's values in `rows` of a batch, which are of one series, in ascending order of time.
-    mutating func add(_ column: Column, _ rows: Range<Int>, times: UnsafePointer<Int64>) {
+    func add(_ column: Column, _ rows: Range<Int>, times: UnsafePointer<Int64>) {
         let present = Present(column: column, rows: rows)
         guard let firstRow = present.first, let lastRow = present.last, let value = column.value(at: firstRow),
             let newest = column.value(at: lastRow)
@@ -80,7 +82,7 @@ struct FieldRollup: Sendable, Hashable {
         return value < before ? (value, true) : (value - before, false)
     }
 
-    private mutating func follow(_ step: (growth: Double, falls: Bool)?) {
+    private func follow(_ step: (growth: Double, falls: Bool)?) {
         guard let step, let known = growth else { return }
         growth = known + step.growth
         falls += step.falls ? 1 : 0
@@ -114,7 +116,7 @@ struct FieldRollup: Sendable, Hashable {
         }
     }
 
-    private mutating func addFloats(_ values: UnsafePointer<Double>, _ present: Present) {
+    private func addFloats(_ values: UnsafePointer<Double>, _ present: Present) {
         var (least, greatest, sum) = (Double.infinity, -Double.infinity, 0.0)
         var hasNumber = false
         var steps = Steps()
@@ -133,7 +135,7 @@ struct FieldRollup: Sendable, Hashable {
         if hasNumber { extend(.float64(least), .float64(greatest)) }
     }
 
-    private mutating func addIntegers<Value: FixedWidthInteger>(
+    private func addIntegers<Value: FixedWidthInteger>(
         _ values: UnsafePointer<Value>, _ present: Present, _ boxed: (Value) -> FieldValue
     ) {
         var (least, greatest, sum) = (Value.max, Value.min, Int128(0))
@@ -167,30 +169,25 @@ struct FieldRollup: Sendable, Hashable {
         }
     }
 
-    private mutating func add(_ steps: Steps) {
+    private func add(_ steps: Steps) {
         growth = growth.map { $0 + steps.growth }
         falls += steps.falls
     }
 
-    private mutating func extend(_ low: FieldValue, _ high: FieldValue) {
+    private func extend(_ low: FieldValue, _ high: FieldValue) {
         if least.map({ low.isBelow($0) }) ?? true { least = low }
         if greatest.map({ $0.isBelow(high) }) ?? true { greatest = high }
     }
 
-    private mutating func take(first earliest: Moment, last latest: Moment) {
+    private func take(first earliest: Moment, last latest: Moment) {
         if first.map({ earliest.time < $0.time }) ?? true { first = earliest }
         if last.map({ latest.time >= $0.time }) ?? true { last = latest }
     }
 
     /// Adds what another rollup of the field keeps.
-    mutating func merge(_ other: FieldRollup) {
+    func merge(_ other: FieldRollup) {
         mergeGrowth(other)
-        if let own = sketch, let others = other.sketch {
-            sketch = own
-            sketch?.merge(others)
-        } else {
-            sketch = nil
-        }
+        if sketch != nil, let others = other.sketch { sketch?.merge(others) } else { sketch = nil }
         if frequent != nil, let others = other.frequent { frequent?.merge(others) } else { frequent = nil }
         count += other.count
         floatSum += other.floatSum
@@ -201,7 +198,7 @@ struct FieldRollup: Sendable, Hashable {
 
     /// Adds the growth within another rollup and up to it. Where the two overlap in time the order of their values is not
     /// known any more: the growth of the longer one stays, which late rows within a bucket do not change.
-    private mutating func mergeGrowth(_ other: FieldRollup) {
+    private func mergeGrowth(_ other: FieldRollup) {
         guard let own = growth, let others = other.growth else {
             growth = nil
             return
@@ -243,7 +240,7 @@ struct FieldRollup: Sendable, Hashable {
 }
 
 /// What a rollup keeps of one series in one bucket of time.
-struct RollupBucket: Sendable, Hashable {
+struct RollupBucket {
     /// Rows that it stands for.
     var rowCount = 0
     /// The times of its first and last row.
@@ -253,12 +250,13 @@ struct RollupBucket: Sendable, Hashable {
 
     init(fieldCount: Int) { fields = Array(repeating: nil, count: fieldCount) }
 
-    mutating func merge(_ other: RollupBucket) {
+    /// Takes over what another bucket holds, which must not be used after it.
+    mutating func merge(_ other: consuming RollupBucket) {
         rowCount += other.rowCount
         time = time.union(other.time)
         for (index, field) in other.fields.enumerated() {
             guard let field else { continue }
-            if fields[index] == nil { fields[index] = field } else { fields[index]!.merge(field) }
+            if let own = fields[index] { own.merge(field) } else { fields[index] = field }
         }
     }
 }

@@ -135,7 +135,7 @@ struct RollupTable {
     var entries: [TierRows.Entry] {
         let counters = counterFields
         return buckets.sorted { ($0.key.series, $0.key.start) < ($1.key.series, $1.key.start) }.map {
-            var bucket = $0.value
+            let bucket = $0.value
             for field in fields.indices where !counters[$0.key.series * fields.count + field] {
                 bucket.fields[field]?.growth = nil
             }
@@ -218,7 +218,7 @@ struct RollupTable {
             bucket.rowCount += rows.count
             bucket.time = bucket.time.union(range)
             for (index, column) in batch.fields.enumerated() where column.nullCount < column.count {
-                var field = bucket.fields[index] ?? FieldRollup(fields[index].type)
+                let field = bucket.fields[index] ?? FieldRollup(fields[index].type)
                 field.add(column, rows, times: times)
                 if field.count > 0 { bucket.fields[index] = field }
             }

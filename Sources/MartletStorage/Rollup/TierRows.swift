@@ -106,7 +106,7 @@ extension FieldRollup {
     }
 
     /// Takes what a stored bucket says of quantiles, frequent values and growth.
-    fileprivate mutating func setDetails(
+    fileprivate func setDetails(
         sketch text: String?, frequent: String?, growth stored: Double?
     ) {
         sketch = nil
@@ -139,8 +139,8 @@ final class TierReader {
 
     let scan: any IdentifiedScan
     private let fields: [FieldDefinition]
-    /// For each field and part the column's place among the scan's, where the tier has it.
-    private let places: [[TierTable.Part: Int]]
+    /// For each field and part the column's place among the scan's, nil where the tier has none.
+    private let places: [[Int?]]
     /// The place of the column that says how much rollups know, where the tier has it.
     private let version: Int?
     private var batch: ScanBatch?
@@ -170,10 +170,10 @@ final class TierReader {
         if version != nil { names.append(TierTable.version) }
         let details = details ?? fields.map { _ in [.quantiles, .frequencies, .growth] }
         places = fields.enumerated().map { index, field in
-            var places: [TierTable.Part: Int] = [:]
+            var places = [Int?](repeating: nil, count: TierTable.Part.allCases.count)
             let unwanted = TierTable.Part.details.filter { !(index < details.count && details[index].contains($0.value)) }
             for part in TierTable.Part.allCases where unwanted[part] == nil && tier.field(named: part.column(of: field.name)) != nil {
-                places[part] = names.count
+                places[part.rawValue] = names.count
                 names.append(part.column(of: field.name))
             }
             return places
@@ -211,29 +211,30 @@ final class TierReader {
         bucket.time = TimeRange(integer(1) ?? 0, integer(2) ?? 0)
         for (index, field) in fields.enumerated() {
             let places = places[index]
+            func place(_ part: TierTable.Part) -> Int? { places[part.rawValue] }
             func value(_ part: TierTable.Part) -> FieldValue? {
-                places[part].flatMap { batch.fields[$0].value(at: row) }?.converted(to: field.type)
+                place(part).flatMap { batch.fields[$0].value(at: row) }?.converted(to: field.type)
             }
             guard let first = value(.first), let last = value(.last) else { continue }
-            var rollup = FieldRollup(field.type)
-            rollup.count = Int(integer(places[.count]) ?? Int64(bucket.rowCount))
+            let rollup = FieldRollup(field.type)
+            rollup.count = Int(integer(place(.count)) ?? Int64(bucket.rowCount))
             let moments = (
-                integer(places[.firstTime]) ?? bucket.time.lowerBound,
-                integer(places[.lastTime]) ?? bucket.time.upperBound
+                integer(place(.firstTime)) ?? bucket.time.lowerBound,
+                integer(place(.lastTime)) ?? bucket.time.upperBound
             )
             rollup.first = FieldRollup.Moment(time: moments.0, value: first)
             rollup.last = FieldRollup.Moment(time: moments.1, value: last)
             rollup.least = value(.least)
             rollup.greatest = value(.greatest)
-            setSum(&rollup, places[.sum].flatMap { batch.fields[$0].value(at: row) }, integer(places[.sumHigh]))
+            setSum(rollup, place(.sum).flatMap { batch.fields[$0].value(at: row) }, integer(place(.sumHigh)))
             func text(_ part: TierTable.Part) -> String? {
-                guard case .string(let text)? = places[part].flatMap({ batch.fields[$0].value(at: row) }) else { return nil }
+                guard case .string(let text)? = place(part).flatMap({ batch.fields[$0].value(at: row) }) else { return nil }
                 return text
             }
             if integer(version) ?? 0 >= TierTable.detailedVersion {
                 rollup.setDetails(
                     sketch: text(.sketch), frequent: text(.frequent),
-                    growth: places[.growth].flatMap { batch.fields[$0].value(at: row)?.number })
+                    growth: place(.growth).flatMap { batch.fields[$0].value(at: row)?.number })
             } else {
                 (rollup.sketch, rollup.frequent, rollup.growth) = (nil, nil, nil)
             }
@@ -245,7 +246,7 @@ final class TierReader {
     }
 
     /// The sum in the field's present type, whatever it was when the bucket was made.
-    private func setSum(_ rollup: inout FieldRollup, _ low: FieldValue?, _ high: Int64?) {
+    private func setSum(_ rollup: FieldRollup, _ low: FieldValue?, _ high: Int64?) {
         switch low {
         case .float64(let sum)?:
             rollup.floatSum = sum

@@ -57,20 +57,24 @@ struct TierTable: Hashable, Sendable {
     /// The columns that a tier keeps of one field. Those that a bucket does not need are null in its row: the count
     /// where it is that of the rows, the times where they are those of the bucket, quantiles and growth where the other
     /// columns tell them.
-    enum Part: String, CaseIterable {
-        case count, sum
-        case sumHigh = "sum_high"
-        case least = "min"
-        case greatest = "max"
-        case first, last
-        case firstTime = "first_time"
-        case lastTime = "last_time"
-        case sketch, frequent, growth
+    enum Part: Int, CaseIterable {
+        case count, sum, sumHigh, least, greatest, first, last, firstTime, lastTime, sketch, frequent, growth
+
+        private var name: String {
+            switch self {
+            case .sumHigh: "sum_high"
+            case .least: "min"
+            case .greatest: "max"
+            case .firstTime: "first_time"
+            case .lastTime: "last_time"
+            case .count, .sum, .first, .last, .sketch, .frequent, .growth: "\(self)"
+            }
+        }
 
         /// The parts that are read only where they are wanted.
         static let details: [Part: SummaryDetails] = [.sketch: .quantiles, .frequent: .frequencies, .growth: .growth]
 
-        func column(of field: String) -> String { field + "|" + rawValue }
+        func column(of field: String) -> String { field + "|" + name }
 
         /// The column's type, or `nil` where fields of a type have no such part.
         func type(for field: ColumnType) -> ColumnType? {
