@@ -9,6 +9,7 @@ a row and asks a question in turn; their latencies are compared with those right
 """
 
 import argparse
+import atexit
 import json
 import os
 import socket
@@ -40,6 +41,7 @@ class Daemon:
             [martlet, "serve", "--data", data, "--memory", memory, "--line-port", str(free_port()), "--wire-port",
              str(free_port()), "--http-port", str(self.http), "--retention-interval", "0", "--query-timeout", "7200"],
             stderr=subprocess.PIPE)
+        atexit.register(lambda process=self.process: process.poll() is None and process.kill())
         for _ in range(200):
             try:
                 urllib.request.urlopen(f"http://127.0.0.1:{self.http}/ready", timeout=5).read()

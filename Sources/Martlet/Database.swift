@@ -41,6 +41,12 @@ public final class Database: Sendable {
         public var seriesLimit = 1_000_000
         /// Seconds between runs of the retention policies, or `nil` to leave them to `RUN RETENTION`: 300.
         public var retentionInterval: Int? = 300
+        /// Bytes a second that runs of retention read at most, or `nil` for as fast as they go.
+        public var retentionBytesPerSecond: Int?
+        /// Segments of this many bytes or more are not merged into larger ones: 512 MiB.
+        public var largestSegmentBytes = 512 << 20
+        /// A log is sealed, which sorts and packs its rows, when it has this many bytes: 16 MiB.
+        public var hotSegmentBytes = 16 << 20
         /// The time limit of a query in seconds, or `nil` for none: 60.
         public var queryTimeout: Double? = 60
         /// The most bytes that one query may hold, within `memoryLimit`; `nil` means half of it.
@@ -64,6 +70,18 @@ public final class Database: Sendable {
 
         /// The defaults.
         public init() {}
+
+        /// For a machine with 1 GiB of memory and a slow card: 128 MiB of memory, one sync a second at most, so that a power
+        /// cut may lose the last second, small logs and merges, and retention at 4 MiB a second.
+        public static var edge: Options {
+            var options = Options()
+            options.memoryLimit = 128 << 20
+            options.durability = .interval(milliseconds: 1_000)
+            options.hotSegmentBytes = 4 << 20
+            options.largestSegmentBytes = 32 << 20
+            options.retentionBytesPerSecond = 4 << 20
+            return options
+        }
     }
 
     /// The directory.
@@ -95,6 +113,9 @@ public final class Database: Sendable {
         storage.readOnly = options.readOnly
         storage.seriesLimit = options.seriesLimit
         storage.retentionInterval = options.retentionInterval
+        storage.retentionBytesPerSecond = options.retentionBytesPerSecond
+        storage.hotSegmentBytes = options.hotSegmentBytes
+        storage.largestSegmentBytes = options.largestSegmentBytes
         storage.mergesInBackground = options.worksInBackground
         switch options.durability {
         case .commit: storage.durability = .commit

@@ -8,6 +8,13 @@ import MartletWire
 import Synchronization
 
 struct ServeCommand: AsyncParsableCommand {
+    /// Defaults for a kind of machine.
+    enum Profile: String, ExpressibleByArgument, CaseIterable {
+        case standard, edge
+
+        var options: Database.Options { self == .edge ? .edge : Database.Options() }
+    }
+
     static let configuration = CommandConfiguration(
         commandName: "serve",
         abstract: "Run the daemon: line protocol, wire protocol and HTTP over one data directory.",
@@ -36,11 +43,18 @@ struct ServeCommand: AsyncParsableCommand {
     @Option(name: .long, help: "The port of HTTP.")
     var httpPort = "8086"
 
-    @Option(name: .long, help: "commit, interval:MS or none.")
-    var durability = "commit"
+    @Option(
+        name: .long,
+        help: "standard or edge: defaults for a machine with 1 GiB of memory and a slow card; other options override them.")
+    var profile = Profile.standard
 
-    @Option(name: .long, help: "The memory of head, caches, merges and queries together, such as 256MiB or 1GiB.")
-    var memory = "256MiB"
+    @Option(name: .long, help: "commit, interval:MS or none. (default: commit; edge: interval:1000)")
+    var durability: String?
+
+    @Option(
+        name: .long,
+        help: "The memory of head, caches, merges and queries together. (default: 256MiB; edge: 128MiB)")
+    var memory: String?
 
     @Option(name: .long, help: "The most series in a namespace; rows of further ones are refused.")
     var seriesLimit = 1_000_000
@@ -62,6 +76,10 @@ struct ServeCommand: AsyncParsableCommand {
 
     @Option(name: .long, help: "Seconds between runs of retention policies; 0 leaves them to RUN RETENTION.")
     var retentionInterval = 300
+
+    @Option(
+        name: .long, help: "What runs of retention read a second at most, such as 4MiB. (default: no limit; edge: 4MiB)")
+    var retentionRate: String?
 
     @Option(name: .long, help: "The longest that a query may run in seconds; 0 for no limit.")
     var queryTimeout = 60.0
@@ -135,9 +153,12 @@ struct ServeCommand: AsyncParsableCommand {
 
     /// The database's settings.
     func options() throws -> Database.Options {
-        var options = Database.Options()
-        options.durability = try Self.durability(durability)
-        options.memoryLimit = try Self.bytes(memory)
+        var options = profile.options
+        if let durability { options.durability = try Self.durability(durability) }
+        if let memory { options.memoryLimit = try Self.bytes(memory) }
+        if let retentionRate {
+            options.retentionBytesPerSecond = try Self.bytes(retentionRate, option: "--retention-rate")
+        }
         options.seriesLimit = seriesLimit
         options.queryTimeout = queryTimeout == 0 ? nil : queryTimeout
         options.retentionInterval = retentionInterval == 0 ? nil : retentionInterval
@@ -164,13 +185,10 @@ struct ServeCommand: AsyncParsableCommand {
 
     /// A size such as `64MiB`, `1G` or `1000000`; k, M and G count in powers of 1,024.
     static func bytes(_ text: String, option: String = "--memory") throws -> Int {
-        let digits = text.prefix { $0.isNumber }
-        let unit = text.dropFirst(digits.count).lowercased()
-        let shifts = ["": 0, "b": 0, "k": 10, "kib": 10, "m": 20, "mib": 20, "g": 30, "gib": 30]
-        guard let number = Int(digits), let shift = shifts[unit], number < 1 << 32 else {
+        guard let bytes = ByteSize.parse(text) else {
             throw ValidationError("\(option) must be a size such as 256MiB or 1GiB, not \(text).")
         }
-        return number << shift
+        return bytes
     }
 
     func run() async throws {
@@ -180,8 +198,16 @@ struct ServeCommand: AsyncParsableCommand {
         // Watched before anything is opened, so that no signal finds the daemon half awake.
         let stop = StopSignals()
         let database: Database
+        let acknowledgesDurably: Bool
         do throws(MartletError) {
             var options = try databaseOptions()
+            acknowledgesDurably = options.durability == .commit
+            logger.info(
+                "opening",
+                metadata: [
+                    "data": "\(data)", "profile": "\(profile.rawValue)", "durability": "\(options.durability)",
+                    "memory": "\(ByteSize.text(options.memoryLimit))",
+                ])
             options.notifiers.append(LogNotifier(logger))
             if let alertCommand { options.notifiers.append(CommandNotifier(alertCommand)) }
             database = try Database.open(at: data, options: options)
@@ -191,10 +217,8 @@ struct ServeCommand: AsyncParsableCommand {
         }
         let backend = EngineBackend(
             directory: database.namespaceDirectory, queries: database.queries, memory: database.engine.memory,
-            acknowledgesDurably: durability == "commit", storage: database.engine)
+            acknowledgesDurably: acknowledgesDurably, storage: database.engine)
         let service = try MartletService(backend: backend, configuration: try configuration(), logger: logger)
-        logger.info(
-            "opened", metadata: ["data": "\(data)", "durability": "\(durability)", "memory": "\(memory)"])
         do {
             let addresses = try await service.start()
             try writeProcessID()

@@ -183,7 +183,8 @@ struct PhysicalPlanner {
 
     private static func isSummarised(_ aggregate: BoundAggregate) -> Bool {
         if detailed[aggregate.name] == .quantiles { return aggregate.arguments.count == 2 }
-        return (summarised.contains(aggregate.name) || detailed[aggregate.name] != nil) && aggregate.arguments.count == 1
+        return (summarised.contains(aggregate.name) || detailed[aggregate.name] != nil)
+            && aggregate.arguments.count == 1
     }
 
     private static func takes(_ name: String, _ type: ColumnType) -> Bool {
@@ -195,7 +196,8 @@ struct PhysicalPlanner {
     private func details(_ scan: ScanPlan, _ plan: AggregatePlan) -> [SummaryDetails] {
         var details = [SummaryDetails](repeating: [], count: scan.fields.count)
         for aggregate in plan.aggregates {
-            guard let wanted = Self.detailed[aggregate.name], case .column(let column, _, _)? = aggregate.arguments.first,
+            guard let wanted = Self.detailed[aggregate.name],
+                case .column(let column, _, _)? = aggregate.arguments.first,
                 case .field(let name, _) = scan.columns[column], let place = scan.fields.firstIndex(of: name)
             else { continue }
             details[place].formUnion(wanted)

@@ -30,6 +30,10 @@ struct RetentionRunner {
             return try report(
                 try engine.runRetention(
                     policy: policy?.text, table: schema?.name, isDryRun: isDryRun, context: context.query))
+        case .cancel:
+            return try context.report([
+                ("statement", .string("CANCEL RETENTION")), ("runs", .int64(Int64(engine.cancelRetention()))),
+            ])
         case .explain(let table, let tags): return try explain(table, tags)
         }
     }
@@ -61,6 +65,7 @@ struct RetentionRunner {
                 policy.tiers.append(RetentionPolicy.Tier(width: try nanoseconds(width), life: try nanoseconds(life)))
             }
         }
+        if let most = syntax.mostBytes { policy.mostBytes = try bytes(most) }
         if let about = syntax.about { policy.about = about }
         if let isEnabled = syntax.isEnabled { policy.isEnabled = isEnabled }
         let checked = policy
@@ -72,6 +77,16 @@ struct RetentionRunner {
 
     private func tags(_ pairs: [(key: Name, value: String)]) -> [String: String] {
         Dictionary(pairs.map { ($0.key.text, $0.value) }) { $1 }
+    }
+
+    private func bytes(_ most: RetentionPolicySyntax.Span) throws(MartletError) -> Int? {
+        if most.text == "NONE" { return nil }
+        guard let bytes = ByteSize.parse(most.text) else {
+            throw context.error(
+                .semantic, "'\(most.text)' is not an amount of bytes", at: most.offset,
+                hint: "'500 MB', '10 GiB', '1073741824'")
+        }
+        return bytes
     }
 
     private func nanoseconds(_ span: RetentionPolicySyntax.Span) throws(MartletError) -> Int64 {
@@ -98,7 +113,7 @@ struct RetentionRunner {
 
     private static let columns = [
         ColumnDescription("name", .string), ColumnDescription("table", .string), ColumnDescription("device", .string),
-        ColumnDescription("keep", .string), ColumnDescription("enabled", .bool),
+        ColumnDescription("keep", .string), ColumnDescription("at_most", .string), ColumnDescription("enabled", .bool),
         ColumnDescription("description", .string),
     ]
 
@@ -108,8 +123,8 @@ struct RetentionRunner {
         return [
             .string(policy.name), policy.table.map { .string($0) },
             device.isEmpty ? nil : .string(device.joined(separator: " AND ")),
-            .string(([ScanNotice.text(policy.rowLife)] + tiers).joined(separator: ", ")), .bool(policy.isEnabled),
-            .string(policy.about),
+            .string(([ScanNotice.text(policy.rowLife)] + tiers).joined(separator: ", ")),
+            policy.mostBytes.map { .string(ByteSize.text($0)) }, .bool(policy.isEnabled), .string(policy.about),
         ]
     }
 
@@ -145,7 +160,7 @@ struct RetentionRunner {
                 .string(report.policy), .string(report.table),
                 .string(report.source.map { "rollups of " + ScanNotice.text($0) } ?? "rows"),
                 .string(report.target.map { "rollups of " + ScanNotice.text($0) } ?? "nothing"),
-                moment(report.cutoff), .int64(Int64(report.move.rowCount)), .int64(Int64(report.move.sourceCount)),
+                moment(report.cutoff), .string(report.isForBytes ? "bytes" : "age"), .int64(Int64(report.move.rowCount)), .int64(Int64(report.move.sourceCount)),
                 .int64(Int64(report.move.rollupCount)), moment(report.move.time.lowerBound),
                 moment(report.move.time.upperBound), .bool(report.move.isComplete), .int64(run.bytesBefore),
                 .int64(run.bytesAfter),
@@ -155,7 +170,8 @@ struct RetentionRunner {
             [
                 ColumnDescription("policy", .string), ColumnDescription("table", .string),
                 ColumnDescription("from", .string), ColumnDescription("to", .string),
-                ColumnDescription("older_than", .timestamp), ColumnDescription("rows", .int64),
+                ColumnDescription("older_than", .timestamp), ColumnDescription("reason", .string),
+                ColumnDescription("rows", .int64),
                 ColumnDescription("taken", .int64), ColumnDescription("rollups", .int64),
                 ColumnDescription("first_time", .timestamp), ColumnDescription("last_time", .timestamp),
                 ColumnDescription("complete", .bool), ColumnDescription("bytes_before", .int64),

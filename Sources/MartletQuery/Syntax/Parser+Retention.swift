@@ -13,6 +13,8 @@ struct RetentionPolicySyntax: Sendable {
     var tags: [(key: Name, value: String)] = []
     var rowLife: Span?
     var tiers: [(width: Span, life: Span)] = []
+    /// The most bytes, in quotes; `NONE` stands for no bound.
+    var mostBytes: Span?
     var about: String?
     var isEnabled: Bool?
 }
@@ -23,13 +25,14 @@ enum RetentionSyntax: Sendable {
     case alter(RetentionPolicySyntax)
     case drop(Name, ifExists: Bool)
     case show
+    case cancel
     case run(policy: Name?, table: TableNameSyntax?, isDryRun: Bool)
     case explain(TableNameSyntax, tags: [(key: Name, value: String)])
 }
 
 extension Parser {
     /// `RETENTION POLICY name [ON table] [WHERE tag = 'value' [AND ...]] [KEEP '7 days' [, '1 minute' FOR '90 days' ...]]
-    /// [DESCRIPTION 'text'] [ENABLED | DISABLED]`, from the name on.
+    /// [AT MOST '10 GiB' | NONE] [DESCRIPTION 'text'] [ENABLED | DISABLED]`, from the name on.
     mutating func parseRetentionPolicy() throws(MartletError) -> RetentionPolicySyntax {
         var policy = RetentionPolicySyntax(name: try parseName("a policy's name"))
         if take(.on) { policy.table = try parseTableName() }
@@ -40,6 +43,17 @@ extension Parser {
                 let width = try parseSpan()
                 try expect(.for)
                 policy.tiers.append((width, try parseSpan()))
+            }
+        }
+        if takeWord("AT") {
+            guard takeWord("MOST") else { throw unexpected("MOST after AT") }
+            let offset = Int(peek.start)
+            if takeWord("NONE") {
+                policy.mostBytes = .init(text: "NONE", offset: offset)
+            } else if let text = takeString() {
+                policy.mostBytes = .init(text: text, offset: offset)
+            } else {
+                throw unexpected("an amount of bytes in single quotes, or NONE", hint: "AT MOST '10 GiB'")
             }
         }
         if takeWord("DESCRIPTION") {
@@ -92,6 +106,13 @@ extension Parser {
             isDryRun = true
         }
         return .retention(.run(policy: policy, table: table, isDryRun: isDryRun))
+    }
+
+    /// `CANCEL RETENTION`, from CANCEL on.
+    mutating func parseCancel() throws(MartletError) -> StatementSyntax {
+        advance()
+        guard takeWord("RETENTION") else { throw unexpected("RETENTION after CANCEL") }
+        return .retention(.cancel)
     }
 
     /// `POLICY FOR table [WHERE tag = 'value' [AND ...]]`, from POLICY on.

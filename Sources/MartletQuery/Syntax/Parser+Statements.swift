@@ -32,6 +32,7 @@ extension Parser {
             if at(.leftParenthesis) { return .query(try parseQuery()) }
             if atWord("EXPORT") { return try parseExport() }
             if atWord("RUN") { return try parseRunRetention() }
+            if atWord("CANCEL") { return try parseCancel() }
             if atWord("SUBSCRIBE") { return try parseSubscribe() }
             if atWord("TRAIN") { return try parseTrain() }
             if atWord("DETECT") { return try parseDetect() }
@@ -43,14 +44,14 @@ extension Parser {
     private func suggestion(for token: Token) -> String? {
         let starts = [
             "SELECT", "INSERT", "DELETE", "CREATE", "DROP", "ALTER", "SHOW", "EXPLAIN", "WITH", "COMPACT", "EXPORT",
-            "RUN", "SUBSCRIBE", "TRAIN", "DETECT", "ACKNOWLEDGE",
+            "RUN", "CANCEL", "SUBSCRIBE", "TRAIN", "DETECT", "ACKNOWLEDGE",
         ]
         if token.kind == .word, let near = Spelling.nearest(to: text(token), in: starts) {
             return "did you mean \(near)?"
         }
         return
             "a statement starts with SELECT, WITH, VALUES, INSERT, DELETE, CREATE, DROP, ALTER, SHOW, COMPACT, EXPORT, "
-            + "RUN, SUBSCRIBE, TRAIN, DETECT, ACKNOWLEDGE or EXPLAIN"
+            + "RUN, CANCEL, SUBSCRIBE, TRAIN, DETECT, ACKNOWLEDGE or EXPLAIN"
     }
 
     private mutating func takeIfNotExists() throws(MartletError) -> Bool {

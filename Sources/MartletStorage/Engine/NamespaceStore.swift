@@ -21,6 +21,8 @@ final class NamespaceStore: NamespaceEngine {
     private let latestRows = LatestRows()
     /// What tables keep nothing of, by name.
     let expiry = Guarded<[String: TableExpiry]>([:])
+    /// The runs of retention that are under way.
+    let retentionRuns = Guarded<[QueryContext]>([])
     private let watching = Guarded(Watching())
     private struct Watching: Sendable { weak var observer: (any NamespaceObserver)? }
     private let isSyncScheduled = Atomic<Bool>(false)
@@ -58,7 +60,7 @@ final class NamespaceStore: NamespaceEngine {
     private func scheduleRetention() {
         guard core.options.mergesInBackground, let seconds = core.options.retentionInterval else { return }
         core.timers.asyncAfter(deadline: DispatchTime.now() + DispatchTimeInterval.seconds(seconds)) { [weak self] in
-            self?.core.background.async { [weak self] in
+            self?.core.retention.async { [weak self] in
                 guard let self else { return }
                 let outcome = Result { () throws(MartletError) in
                     try self.runRetention(

@@ -19,6 +19,8 @@ final class StorageCore: Sendable {
     let timers = DispatchQueue(label: "martlet.timers", qos: .utility)
     /// Seals and merges run here, one at a time in the whole engine, so that they never take more than one core.
     let background = DispatchQueue(label: "martlet.background", qos: .utility)
+    /// Scheduled runs of retention, which may take their time: seals and merges do not wait for them.
+    let retention = DispatchQueue(label: "martlet.retention", qos: .utility)
 
     init(options: StorageOptions, files: any FileSystem, clock: any Clock) {
         self.options = options

@@ -32,6 +32,8 @@ package struct StorageOptions: Sendable {
     package var mergesInBackground = true
     /// Seconds between runs of retention policies, or `nil` to leave them to `runRetention` alone.
     package var retentionInterval: Int? = 300
+    /// Bytes a second that a run of retention reads at most, or `nil` for as fast as it goes.
+    package var retentionBytesPerSecond: Int?
     /// The share of memory that the cache of decoded blocks may take, in bytes; `nil` means three eighths of the
     /// limit.
     package var cacheBytes: Int?

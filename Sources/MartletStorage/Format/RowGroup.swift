@@ -84,6 +84,9 @@ final class RowGroup: Sendable {
 
     var rowCount: Int { runs.rowCount }
 
+    /// Bytes of its stored blocks.
+    var byteCount: Int { fields.reduce(timeBlock.length) { $0 + $1.block.length } }
+
     /// Bytes of memory held, without the blocks.
     var memoryFootprint: Int {
         Self.ownBytes + runs.memoryFootprint + fields.capacity * MemoryLayout<FieldBlock>.stride

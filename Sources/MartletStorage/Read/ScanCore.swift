@@ -138,7 +138,9 @@ final class ScanCore {
     /// one, or where a field's statistics do not say all that its values do.
     func summary(of piece: Piece, _ grain: SummaryGrain) -> BlockSummary? {
         let group = plan.groups[Int(piece.group)]
-        guard !grain.needsDetails, group.runs.count == 1, piece.start == 0, Int(piece.end) == group.rowCount else { return nil }
+        guard !grain.needsDetails, group.runs.count == 1, piece.start == 0, Int(piece.end) == group.rowCount else {
+            return nil
+        }
         guard grain.isOneBucket(group.time) else { return nil }
         var summaries: [FieldSummary] = []
         for field in fields {

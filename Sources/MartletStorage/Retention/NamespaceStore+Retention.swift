@@ -10,6 +10,8 @@ package struct RetentionReport: Sendable, Hashable {
     package var target: Int64?
     /// What is older than this moment is concerned.
     package var cutoff: Int64
+    /// Whether they go because there are more bytes than the policy allows, and not for their age.
+    package var isForBytes = false
     package var move = TierMove()
 }
 
@@ -73,19 +75,26 @@ extension NamespaceStore {
         if let policy, !policies.policies.contains(where: { $0.name == policy }) {
             throw MartletError(.notFound, "there is no retention policy '\(policy)'")
         }
+        retentionRuns.withLock { $0.append(context) }
+        defer { retentionRuns.withLock { runs in runs.removeAll { $0 === context } } }
         var run = RetentionRun(time: core.clock.now().nanoseconds)
         run.bytesBefore = currentState.byteCount
+        var pace = RetentionPace(bytesPerSecond: core.options.retentionBytesPerSecond, clock: core.clock)
         for definition in currentState.catalog.sorted where TierTable(named: definition.name) == nil {
             if let table, table != definition.name { continue }
             for (chosen, series) in policies.assignments(for: definition.name) {
                 if let policy, policy != chosen.name { continue }
                 for var report in try ladder(of: chosen, definition.name, now: run.time) {
-                    report.move = try move(report, series, isDryRun: isDryRun, context)
+                    report.move = try move(report, series, isDryRun: isDryRun, &pace, context)
                     if report.move.sourceCount > 0 { run.reports.append(report) }
                 }
             }
         }
-        if !isDryRun && !run.reports.isEmpty { try reclaim() }
+        if !isDryRun && !run.reports.isEmpty { _ = try reclaim(share: 0.5) }
+        for chosen in policies.policies where policy == nil || policy == chosen.name {
+            if let table, !chosen.concerns(table) || chosen.table == nil { continue }
+            run.reports += try enforceBytes(of: chosen, isDryRun: isDryRun, &pace, context)
+        }
         run.bytesAfter = currentState.byteCount
         if !isDryRun && !run.reports.isEmpty { try record(run) }
         if !isDryRun { try refreshExpiry() }
@@ -131,9 +140,21 @@ extension NamespaceStore {
         return newest
     }
 
+    /// Cancels the runs that are under way: each ends with `.cancelled` after its present commit. What they have done stays
+    /// done, and the next run goes on.
+    ///
+    /// - Returns: the number of runs.
+    package func cancelRetention() -> Int {
+        retentionRuns.withLock { runs in
+            for context in runs { context.cancel() }
+            return runs.count
+        }
+    }
+
     /// Carries out one step in commits of bounded size.
-    private func move(
-        _ report: RetentionReport, _ series: TagPredicate, isDryRun: Bool, _ context: QueryContext
+    func move(
+        _ report: RetentionReport, _ series: TagPredicate, isDryRun: Bool, _ pace: inout RetentionPace,
+        _ context: QueryContext
     ) throws(MartletError) -> TierMove {
         var total = TierMove()
         var step = TierStep(
@@ -158,19 +179,25 @@ extension NamespaceStore {
                 end = max(grid.start(of: start / 2 + end / 2), start + grid.width) - 1
             }
             step.range = TimeRange(start, end)
+            let bytes = try currentState.byteCount(of: source.id, in: step.range)
             total.add(try move(step, commits: !isDryRun))
+            if !isDryRun { try pace.wait(for: bytes, context) }
             if end >= report.cutoff - 1 { break }
             next = end + 1
         }
         return total
     }
 
-    /// Rewrites segments of which at least half of the time was erased, so that the bytes are given back.
-    private func reclaim() throws(MartletError) {
+    /// Rewrites segments of which more than a share of the time was erased, so that the bytes are given back; says whether there
+    /// were any.
+    func reclaim(share: Double) throws(MartletError) -> Bool {
         try maintenance.withLock { (_) throws(MartletError) in
-            for segment in currentState.sealed where currentState.erasedShare(of: segment.info) >= 0.5 {
+            var isDone = false
+            for segment in currentState.sealed where currentState.erasedShare(of: segment.info) > share {
                 try replace(MergeSources(sealed: [segment]), currentState)
+                isDone = true
             }
+            return isDone
         }
     }
 
@@ -187,6 +214,7 @@ extension NamespaceStore {
         try add("policy", .string, .tag) { .string($0.policy) }
         try add("table", .string, .tag) { .string($0.table) }
         try add("from_width", .string, .tag) { .string("\($0.source ?? 0)") }
+        try add("reason", .string, .tag) { .string($0.isForBytes ? "bytes" : "age") }
         try add("cutoff", .int64, .field) { .int64($0.cutoff) }
         try add("to_width", .int64, .field) { $0.target.map { .int64($0) } }
         try add("rows", .int64, .field) { .int64(Int64($0.move.rowCount)) }
@@ -207,7 +235,7 @@ extension NamespaceStore {
 
 extension NamespaceState {
     /// Calls `body` with each row group of a table.
-    private func forEachGroup(of table: UInt32, _ body: (RowGroup) -> Void) throws(MartletError) {
+    func forEachGroup(of table: UInt32, _ body: (RowGroup) -> Void) throws(MartletError) {
         for segment in sealed {
             for group in try segment.groups(of: table) { body(group) }
         }
@@ -229,31 +257,33 @@ extension NamespaceState {
 
     /// Rows that a table may have in a range of time, erased ones and duplicates included.
     func rowCount(of table: UInt32, in range: TimeRange) throws(MartletError) -> Int {
-        var rows = 0
+        try total(of: table, in: range) { $0.rowCount }
+    }
+
+    /// Bytes of the stored blocks of a table in a range of time, likewise.
+    func byteCount(of table: UInt32, in range: TimeRange) throws(MartletError) -> Int {
+        try total(of: table, in: range, \.byteCount)
+    }
+
+    /// A figure of row groups, added up as far as their time lies in the range.
+    private func total(
+        of table: UInt32, in range: TimeRange, _ figure: (RowGroup) -> Int
+    ) throws(MartletError) -> Int {
+        var total = 0
         try forEachGroup(of: table) { group in
             if !group.time.overlaps(range) { return }
             let common = group.time.intersection(range)
             let share =
                 (Double(common.upperBound) - Double(common.lowerBound) + 1)
                 / (Double(group.time.upperBound) - Double(group.time.lowerBound) + 1)
-            rows += Int(Double(group.rowCount) * share) + 1
+            total += Int(Double(figure(group)) * share) + 1
         }
-        return rows
+        return total
     }
 
     /// The share of a segment's time that erasures cover which are not carried out in it yet; of all tables together.
     func erasedShare(of segment: Manifest.Sealed) -> Double {
-        let ranges = tombstones.map(\.tombstone)
-            .filter { $0.commit > segment.tombstonesAppliedThrough && $0.time.overlaps(segment.time) }
-            .map { $0.time.intersection(segment.time) }.sorted { $0.lowerBound < $1.lowerBound }
-        var covered = 0.0
-        var end: Int64?
-        for range in ranges {
-            let start = end.map { max($0, range.lowerBound) } ?? range.lowerBound
-            if range.upperBound < start { continue }
-            covered += Double(range.upperBound) - Double(start) + 1
-            end = max(end ?? .min, range.upperBound)
-        }
-        return covered / (Double(segment.time.upperBound) - Double(segment.time.lowerBound) + 1)
+        segment.time.share(
+            coveredBy: tombstones.map(\.tombstone).filter { $0.commit > segment.tombstonesAppliedThrough }.map(\.time))
     }
 }

@@ -32,6 +32,8 @@ package struct RetentionPolicy: Sendable, Hashable {
     package var tiers = [
         Tier(width: 60_000_000_000, life: 90 * day), Tier(width: 3_600_000_000_000, life: 365 * day),
     ]
+    /// The most bytes that its tables may take together, or `nil`: beyond, the oldest rows and rollups go whatever their age.
+    package var mostBytes: Int?
     /// Whether the policy is carried out.
     package var isEnabled = true
 
@@ -49,6 +51,11 @@ package struct RetentionPolicy: Sendable, Hashable {
             MartletError(.invalidArgument, "retention policy '\(name)': \(reason)", hint: hint)
         }
         if name.isEmpty { throw MartletError(.invalidArgument, "a retention policy needs a name") }
+        if mostBytes != nil, !tags.isEmpty {
+            throw invalid(
+                "bytes are those of a table or of the namespace, not of a device",
+                "leave out WHERE, or AT MOST: KEEP bounds the life of a device's rows")
+        }
         if rowLife <= 0 { throw invalid("rows must be kept for some time", "KEEP '7 days'") }
         var before = Tier(width: 1, life: rowLife)
         for tier in tiers {
@@ -88,17 +95,20 @@ package struct RetentionPolicy: Sendable, Hashable {
 package struct RetentionPolicies: Sendable {
     package static let table = "_retention_policies"
     private static let name = "policy"
+    private static let mostBytes = "most_bytes"
 
     /// By name.
     package let policies: [RetentionPolicy]
 
     /// Reads the policies of a state.
     package init(_ snapshot: any ReadSnapshot, context: QueryContext) throws(MartletError) {
-        guard snapshot.schema(of: Self.table) != nil else {
+        guard let schema = snapshot.schema(of: Self.table) else {
             policies = []
             return
         }
-        let fields = ["about", "table", "tags", "row_life", "tiers", "enabled"]
+        // The first policy of a namespace that was made before there were bytes brings their column.
+        let hasBytes = schema.fields.contains { $0.name == Self.mostBytes }
+        let fields = ["about", "table", "tags", "row_life", "tiers", "enabled"] + (hasBytes ? [Self.mostBytes] : [])
         let scan = try snapshot.scan(ScanRequest(table: Self.table, fields: fields), context: context)
         let names = try scan.tagCodes(Self.name)
         var found: [RetentionPolicy] = []
@@ -130,6 +140,7 @@ package struct RetentionPolicies: Sendable {
                 "the row of retention policy '\(name)' in \(table) is not one that was written by a statement",
                 hint: "DROP RETENTION POLICY and CREATE it again")
         }
+        if values.count > 6, case .int64(let bytes)? = values[6], bytes > 0 { policy.mostBytes = Int(bytes) }
         policy.rowLife = life
         policy.isEnabled = isEnabled
         policy.tags = Dictionary(tags) { $1 }
@@ -151,6 +162,7 @@ package struct RetentionPolicies: Sendable {
             ("about", .string(policy.about)), ("table", .string(policy.table ?? "")),
             ("tags", .string(PairList.encode(tags))), ("row_life", .int64(policy.rowLife)),
             ("tiers", .string(PairList.encode(tiers))), ("enabled", .bool(policy.isEnabled)),
+            (Self.mostBytes, .int64(Int64(policy.mostBytes ?? 0))),
         ]
         var schema = [
             ColumnDescription(TableSchema.timeColumn, .timestamp, .time), ColumnDescription(name, .string, .tag),

@@ -171,8 +171,11 @@ final class TierReader {
         let details = details ?? fields.map { _ in [.quantiles, .frequencies, .growth] }
         places = fields.enumerated().map { index, field in
             var places = [Int?](repeating: nil, count: TierTable.Part.allCases.count)
-            let unwanted = TierTable.Part.details.filter { !(index < details.count && details[index].contains($0.value)) }
-            for part in TierTable.Part.allCases where unwanted[part] == nil && tier.field(named: part.column(of: field.name)) != nil {
+            let unwanted = TierTable.Part.details.filter {
+                !(index < details.count && details[index].contains($0.value))
+            }
+            for part in TierTable.Part.allCases
+            where unwanted[part] == nil && tier.field(named: part.column(of: field.name)) != nil {
                 places[part.rawValue] = names.count
                 names.append(part.column(of: field.name))
             }
@@ -228,7 +231,9 @@ final class TierReader {
             rollup.greatest = value(.greatest)
             setSum(rollup, place(.sum).flatMap { batch.fields[$0].value(at: row) }, integer(place(.sumHigh)))
             func text(_ part: TierTable.Part) -> String? {
-                guard case .string(let text)? = place(part).flatMap({ batch.fields[$0].value(at: row) }) else { return nil }
+                guard case .string(let text)? = place(part).flatMap({ batch.fields[$0].value(at: row) }) else {
+                    return nil
+                }
                 return text
             }
             if integer(version) ?? 0 >= TierTable.detailedVersion {

@@ -174,6 +174,8 @@ package protocol NamespaceEngine: AnyObject, Sendable {
     func runRetention(
         policy: String?, table: String?, isDryRun: Bool, context: QueryContext
     ) throws(MartletError) -> RetentionRun
+    /// Cancels the runs that are under way; gives their number.
+    func cancelRetention() -> Int
 }
 
 extension NamespaceEngine {
@@ -189,6 +191,8 @@ extension NamespaceEngine {
     ) throws(MartletError) -> RetentionRun {
         throw Self.readOnly
     }
+
+    package func cancelRetention() -> Int { 0 }
 
     private static var readOnly: MartletError {
         MartletError(.readOnly, "retention policies are changed and carried out by the directory's writer")
