@@ -58,14 +58,17 @@ final class MemoryEngine: NamespaceEngine {
         }
     }
 
-    /// Lets held commits go on, and further ones through.
+    /// Lets held commits go on, and further ones through once no earlier one is held.
     func release() {
-        let held = state.withLock { state in
-            defer { state.held = [] }
-            state.isHolding = false
-            return state.held
+        while true {
+            let held = state.withLock { state -> [@Sendable () -> Void] in
+                if state.held.isEmpty { state.isHolding = false }
+                defer { state.held = [] }
+                return state.held
+            }
+            if held.isEmpty { return }
+            for commit in held { commit() }
         }
-        for commit in held { commit() }
     }
 
     func snapshot() throws(MartletError) -> any ReadSnapshot { Snapshot(schemas: state.withLock { $0.schemas }) }

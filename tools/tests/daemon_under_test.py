@@ -25,10 +25,12 @@ def free_port():
 
 
 class Daemon:
-    def __init__(self, data, durability):
+    def __init__(self, data, durability=None, options=()):
         self.line, self.wire, self.http = free_port(), free_port(), free_port()
-        command = [MARTLET, "serve", "--data", data, "--durability", durability, "--line-port", str(self.line),
-                   "--wire-port", str(self.wire), "--http-port", str(self.http)]
+        command = [MARTLET, "serve", "--data", data, "--line-port", str(self.line),
+                   "--wire-port", str(self.wire), "--http-port", str(self.http), *options]
+        if durability:
+            command += ["--durability", durability]
         started = time.monotonic()
         self.process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
         atexit.register(lambda process=self.process: process.poll() is None and process.kill())

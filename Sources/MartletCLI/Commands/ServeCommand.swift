@@ -45,7 +45,9 @@ struct ServeCommand: AsyncParsableCommand {
 
     @Option(
         name: .long,
-        help: "standard or edge: defaults for a machine with 1 GiB of memory and a slow card; other options override them.")
+        help:
+            "standard, or edge for a machine with 1 GiB of memory and a slow card: defaults that other options override."
+    )
     var profile = Profile.standard
 
     @Option(name: .long, help: "commit, interval:MS or none. (default: commit; edge: interval:1000)")
@@ -78,7 +80,8 @@ struct ServeCommand: AsyncParsableCommand {
     var retentionInterval = 300
 
     @Option(
-        name: .long, help: "What runs of retention read a second at most, such as 4MiB. (default: no limit; edge: 4MiB)")
+        name: .long, help: "What runs of retention read a second at most, such as 4MiB. (default: no limit; edge: 4MiB)"
+    )
     var retentionRate: String?
 
     @Option(name: .long, help: "The longest that a query may run in seconds; 0 for no limit.")

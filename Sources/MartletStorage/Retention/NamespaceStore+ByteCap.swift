@@ -4,8 +4,8 @@ import MartletModel
 extension NamespaceStore {
     /// Lets the oldest rows and rollups of the policy's tables go until what is left is within its bytes.
     ///
-    /// What counts are the stored blocks of the tables and of their tiers, but for what is erased; files hold some more. Whole buckets of the
-    /// policy's widest tier go, so that no bucket is left in part.
+    /// What counts are the stored blocks of the tables and of their tiers, but for what is erased; files hold some more.
+    /// Whole buckets of the policy's widest tier go, so that no bucket is left in part.
     func enforceBytes(
         of policy: RetentionPolicy, isDryRun: Bool, _ pace: inout RetentionPace, _ context: QueryContext
     ) throws(MartletError) -> [RetentionReport] {
@@ -24,7 +24,8 @@ extension NamespaceStore {
             let end = StoredBytes.end(of: excess, in: found)
             for table in tables {
                 for report in try cut(table, of: policy, through: end, isDryRun: isDryRun, &pace, context) {
-                    if let known = reports.firstIndex(where: { $0.table == report.table && $0.source == report.source }) {
+                    if let known = reports.firstIndex(where: { $0.table == report.table && $0.source == report.source })
+                    {
                         reports[known].move.add(report.move)
                         reports[known].cutoff = report.cutoff
                     } else {
@@ -83,7 +84,11 @@ struct StoredBytes {
         while low < high {
             // Half of the sum, which may need 65 bits.
             let middle = (low >> 1) + (high >> 1) + (low & high & 1)
-            if all.reduce(0, { $0 + $1.bytes(through: middle) }) >= Double(bytes) { high = middle } else { low = middle + 1 }
+            if all.reduce(0, { $0 + $1.bytes(through: middle) }) >= Double(bytes) {
+                high = middle
+            } else {
+                low = middle + 1
+            }
         }
         return low
     }

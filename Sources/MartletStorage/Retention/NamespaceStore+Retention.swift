@@ -27,16 +27,21 @@ package struct RetentionRun: Sendable {
 
 /// Carrying out retention policies.
 extension NamespaceStore {
-    /// Bytes that a rollup takes while it is made, for each field.
-    private static let bytesPerRollupField = 800
+    /// Bytes that a rollup takes while it is made, for each field, without its sketch; the bytes of a bucket of the sketch; and
+    /// how many of those numbers usually fill at most.
+    private static let bytesPerRollupField = 800.0
+    private static let bytesPerSketchBucket = 12.0
+    private static let usualSketchBuckets = 350.0
 
     /// Rows that one commit of a run moves at most, unless a single bucket has more.
     private static let mostRowsPerMove = 1 << 22
 
-    /// Rollups of a table that one commit of a run makes at most, unless a single bucket has more: they fit into a quarter of
-    /// the memory. Few commits are better than many: each leaves an erasure that reading looks at until segments are merged.
-    private func rollupsPerMove(_ table: TableDefinition) -> Int {
-        max(core.budget.limit / 4 / ((table.fields.count + 1) * Self.bytesPerRollupField), 4_096)
+    /// Whether so many rollups, each of so many values a field, may be made in one commit: they take a quarter of the memory at
+    /// most. Few commits are better than many: each leaves an erasure that reading looks at until segments are merged.
+    private func fits(_ rollups: Double, of table: TableDefinition, values: Double) -> Bool {
+        let sketch = min(values, Self.usualSketchBuckets) * Self.bytesPerSketchBucket
+        let bytes = rollups * Double(table.fields.count + 1) * (Self.bytesPerRollupField + sketch)
+        return bytes <= Double(core.budget.limit) / 4
     }
 
     /// The name of the table that keeps what runs did.
@@ -162,7 +167,6 @@ extension NamespaceStore {
         guard let source = currentState.catalog[step.name(report.source)],
             let base = currentState.catalog[report.table]
         else { return total }
-        let limit = rollupsPerMove(base)
         let seriesCount = try seriesBytes(of: source.id, series, currentState).count
         let grid = TierTable(of: report.table, width: report.target ?? report.source ?? 1)
         var next = Int64.min
@@ -175,7 +179,9 @@ extension NamespaceStore {
                 let rows = try currentState.rowCount(of: source.id, in: TimeRange(start, end))
                 let buckets = (Double(end) - Double(start)) / Double(grid.width) + 1
                 let rollups = report.target == nil ? 0 : min(Double(rows), buckets * Double(max(1, seriesCount)))
-                if rows <= Self.mostRowsPerMove, rollups <= Double(limit) { break }
+                // Of rollups it is not known how many values each stands for.
+                let values = report.source == nil ? Double(rows) / max(1, rollups) : .infinity
+                if rows <= Self.mostRowsPerMove, fits(rollups, of: base, values: values) { break }
                 end = max(grid.start(of: start / 2 + end / 2), start + grid.width) - 1
             }
             step.range = TimeRange(start, end)

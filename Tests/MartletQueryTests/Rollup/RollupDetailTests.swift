@@ -82,7 +82,8 @@ import Testing
     ]
     private static let others = [
         "approx_quantile(usage, 0.5)", "approx_quantile(usage, 0.01)", "approx_quantile(requests, 0.9)",
-        "approx_quantile(energy, 0)", "approx_quantile(energy, 1)", "mode(state)", "mode(ok)", "avg(usage)", "count(state)",
+        "approx_quantile(energy, 0)", "approx_quantile(energy, 1)", "mode(state)", "mode(ok)", "avg(usage)",
+        "count(state)",
     ]
 
     private func answers(_ list: [String]) throws -> [[FieldValue?]] {
