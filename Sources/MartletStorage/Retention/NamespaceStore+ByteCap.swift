@@ -17,10 +17,12 @@ extension NamespaceStore {
             return all
         }
         var reports: [RetentionReport] = []
-        for _ in 0..<Self.mostCuts {
+        for round in 0...Self.mostCuts {
             let found = try stored()
             let excess = found.reduce(0) { $0 + $1.bytes } - most
             if excess <= 0 { break }
+            // What single devices' policies have erased counts until segments are rewritten, and is not to cost others' rows.
+            if round == 0, !isDryRun, try reclaim(share: 0) { continue }
             let end = StoredBytes.end(of: excess, in: found)
             for table in tables {
                 for report in try cut(table, of: policy, through: end, isDryRun: isDryRun, &pace, context) {

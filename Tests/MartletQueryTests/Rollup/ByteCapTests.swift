@@ -20,14 +20,18 @@ import Testing
     private func values(_ sql: String) throws -> [[FieldValue?]] { try fixture.engine.execute(sql).rows() }
 
     /// A row in ten seconds for so many hours, of floats that no encoding makes small.
-    private func fill(_ table: String, hours: Range<Int64>, seed: UInt64) throws {
+    private func fill(_ table: String, hours: Range<Int64>, seed: UInt64, host: String = "a") throws {
         var random = SeededGenerator(seed: seed)
         for hour in hours {
             let times = (0..<360).map { hour * Self.hour + Int64($0) * 10_000_000_000 }
             let batch = RecordBatch(
-                schema: [ColumnDescription("time", .timestamp, .time), ColumnDescription("v", .float64, .field)],
+                schema: [
+                    ColumnDescription("time", .timestamp, .time), ColumnDescription("host", .string, .tag),
+                    ColumnDescription("v", .float64, .field),
+                ],
                 columns: [
                     Column(.timestamp, unsafeElements: times),
+                    try Column(.string, [FieldValue](repeating: .string(host), count: times.count)),
                     Column(.float64, unsafeElements: times.map { _ in Double.random(in: 0...1, using: &random) }),
                 ], rowCount: times.count)
             _ = try store.append([TableBatch(table: table, batch: batch)])
@@ -70,6 +74,17 @@ import Testing
         try values("RUN RETENTION")
         #expect(try bytes("old", "new") <= half + 2_000)
         #expect(try values("SELECT count(*) FROM new") == [[.int64(24 * 360)]])
+    }
+
+    @Test func whatADevicesPolicyErasesCostsNoOthersRows() throws {
+        try fill("t", hours: 0..<48, seed: 6)
+        let one = try bytes("t")
+        try fill("t", hours: 0..<48, seed: 7, host: "b")
+        try values("CREATE RETENTION POLICY device ON t WHERE host = 'a' KEEP '30 hours'")
+        try values("CREATE RETENTION POLICY p ON t KEEP '1000 days' AT MOST '\(one * 17 / 10) B'")
+        try values("RUN RETENTION")
+        #expect(try values("SELECT count(*) FROM t WHERE host = 'b'") == [[.int64(48 * 360)]])
+        #expect(try bytes("t") <= one * 17 / 10)
     }
 
     @Test func anAmountIsCheckedShownAndTakenAway() throws {
