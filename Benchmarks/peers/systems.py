@@ -273,6 +273,7 @@ bind-address = "127.0.0.1:{free_port()}"
 
     def send(self, part):
         connection = http.client.HTTPConnection("127.0.0.1", self.http_port, timeout=300)
+        part = bytes(part)  # a view has no find
         start = 0
         while start < len(part):
             end = start
