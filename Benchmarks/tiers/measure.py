@@ -1,25 +1,26 @@
 #!/usr/bin/env python3
 """Measures what retention does: bytes before and after, the duration of a run, memory, and what ingest and queries feel.
 
-    Benchmarks/tiers/measure.py [--martlet .build/release/martlet] [--out FILE.json] CASE...
+    Benchmarks/tiers/measure.py [--memory 256MiB] [--out FILE.json] CASE...
 
-A case is DAYSxSECONDSxHOSTS: `90x1x1` is ninety days of a row a second of one host. Rows have two noisy floats, a counter
-that is an integer, and a text, and end now. The default policy is carried out by RUN RETENTION while another connection appends
+MARTLET names the program, .build/release/martlet otherwise. A case is DAYSxSECONDSxHOSTS: `90x1x1` is ninety days of a row
+a second of one host. Rows have two noisy floats, a counter that is an integer, and a text, and end now. The default policy is carried out by RUN RETENTION while another connection appends
 a row and asks a question in turn; their latencies are compared with those right before the run.
 """
 
 import argparse
-import atexit
 import json
 import os
-import socket
-import statistics
-import subprocess
 import sys
 import tempfile
 import threading
 import time
 import urllib.request
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+os.environ.setdefault("MARTLET", os.path.join(ROOT, ".build", "release", "martlet"))
+sys.path.insert(0, os.path.join(ROOT, "tools", "tests"))
+from daemon_under_test import Daemon, peak_memory  # noqa: E402
 
 QUESTION = ("SELECT host, count(*), sum(counter), max(counter), last(counter), avg(load), "
             "approx_quantile(load, 0.99) FROM m GROUP BY host ORDER BY host")
@@ -28,39 +29,10 @@ OF_A_DAY = ("SELECT host, mode(state), increase(counter) FROM m WHERE time >= da
             "AND time < date_trunc('day', now()) - INTERVAL '29 days' GROUP BY host ORDER BY host")
 
 
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+class MeasuredDaemon(Daemon):
+    """A daemon whose statements may take long, and whose memory is looked at."""
 
-
-class Daemon:
-    def __init__(self, martlet, data, memory):
-        self.http = free_port()
-        self.process = subprocess.Popen(
-            [martlet, "serve", "--data", data, "--memory", memory, "--line-port", str(free_port()), "--wire-port",
-             str(free_port()), "--http-port", str(self.http), "--retention-interval", "0", "--query-timeout", "7200"],
-            stderr=subprocess.PIPE)
-        atexit.register(lambda process=self.process: process.poll() is None and process.kill())
-        for _ in range(200):
-            try:
-                urllib.request.urlopen(f"http://127.0.0.1:{self.http}/ready", timeout=5).read()
-                return
-            except OSError:
-                if self.process.poll() is not None:
-                    sys.exit(self.process.stderr.read().decode())
-                time.sleep(0.05)
-        sys.exit("the daemon was not ready")
-
-    def query(self, sql):
-        request = urllib.request.Request(
-            f"http://127.0.0.1:{self.http}/api/v1/query?format=csv", data=sql.encode(),
-            headers={"Content-Type": "text/plain", "Accept": "text/csv"})
-        try:
-            lines = urllib.request.urlopen(request, timeout=7200).read().decode().splitlines()
-        except urllib.error.HTTPError as error:
-            sys.exit(f"{sql}: {error.read().decode()}")
-        return [line.split(",") for line in lines[1:]]
+    query_timeout = 7200
 
     def write(self, line):
         request = urllib.request.Request(f"http://127.0.0.1:{self.http}/write", data=line.encode())
@@ -71,12 +43,7 @@ class Daemon:
         if reset:
             with open(f"/proc/{self.process.pid}/clear_refs", "w") as file:
                 file.write("5")
-        with open(f"/proc/{self.process.pid}/status") as file:
-            return next(int(line.split()[1]) * 1024 for line in file if line.startswith("VmHWM"))
-
-    def stop(self):
-        self.process.terminate()
-        self.process.wait(60)
+        return peak_memory(self.process.pid)
 
 
 def directory_bytes(path):
@@ -129,10 +96,11 @@ def fill(daemon, days, step, hosts):
                 f"INTERVAL '{step} seconds') AS t(g)")
 
 
-def measure(martlet, case, memory):
+def measure(case, memory):
     days, step, hosts = map(int, case.split("x"))
     with tempfile.TemporaryDirectory(prefix="martlet-tiers-") as data:
-        daemon = Daemon(martlet, data, memory)
+        daemon = MeasuredDaemon(
+            data, options=["--memory", memory, "--retention-interval", "0", "--query-timeout", "7200"])
         daemon.query("CREATE TABLE m (host TAG, load DOUBLE, temperature DOUBLE, counter BIGINT, state TEXT)")
         started = time.monotonic()
         fill(daemon, days, step, hosts)
@@ -173,14 +141,13 @@ def measure(martlet, case, memory):
 
 def main():
     parser = argparse.ArgumentParser()
-    parser.add_argument("--martlet", default=".build/release/martlet")
     parser.add_argument("--memory", default="256MiB")
     parser.add_argument("--out")
     parser.add_argument("cases", nargs="+")
     options = parser.parse_args()
     results = []
     for case in options.cases:
-        result = measure(options.martlet, case, options.memory)
+        result = measure(case, options.memory)
         results.append(result)
         quiet, during = result["quiet"], result["during_the_run"]
         print(f"{case}: {result['rows']:,} rows, {result['bytes_before']:,} bytes, after {result['bytes_after']:,}: "

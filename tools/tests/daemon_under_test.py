@@ -11,6 +11,7 @@ import subprocess
 import sys
 import threading
 import time
+import urllib.error
 import urllib.request
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
@@ -24,7 +25,15 @@ def free_port():
         return probe.getsockname()[1]
 
 
+def peak_memory(process):
+    """The most bytes that a process has held in memory."""
+    with open(f"/proc/{process}/status") as file:
+        return next(int(line.split()[1]) * 1024 for line in file if line.startswith("VmHWM"))
+
+
 class Daemon:
+    query_timeout = 60
+
     def __init__(self, data, durability=None, options=()):
         self.line, self.wire, self.http = free_port(), free_port(), free_port()
         command = [MARTLET, "serve", "--data", data, "--line-port", str(self.line),
@@ -50,7 +59,10 @@ class Daemon:
         request = urllib.request.Request(
             f"http://127.0.0.1:{self.http}/api/v1/query?format=csv", data=sql.encode(),
             headers={"Content-Type": "text/plain", "Accept": "text/csv"})
-        lines = urllib.request.urlopen(request, timeout=60).read().decode().splitlines()
+        try:
+            lines = urllib.request.urlopen(request, timeout=self.query_timeout).read().decode().splitlines()
+        except urllib.error.HTTPError as error:
+            sys.exit(f"{sql}: {error.read().decode()}")
         return [line.split(",") for line in lines[1:]]
 
     def kill(self):

@@ -80,6 +80,20 @@ struct GroupedRows {
         }
     }
 
+    /// Every row to add that has a number; integers are widened.
+    @inline(__always)
+    func forEachNumber(
+        _ argument: Column, _ body: (_ group: Int, _ row: Int, _ value: Double) throws(MartletError) -> Void
+    ) throws(MartletError) {
+        let column = try floatColumn(argument)
+        let values = Lane<Double>(column, rowCount: rowCount)
+        try withExtendedLifetime(column) { () throws(MartletError) in
+            try forEach(Validity(column, rowCount: rowCount)) { (group, row) throws(MartletError) in
+                try body(group, row, values[row])
+            }
+        }
+    }
+
     /// Stretches of neighbouring rows of one group; only without a selection. Sorted or ungrouped input has few.
     @inline(__always)
     func forEachRun(_ body: (_ group: Int, _ rows: Range<Int>) -> Void) {

@@ -37,7 +37,7 @@ final class QuantileAccumulator: AggregateAccumulator {
 
     func merge(_ other: any AggregateAccumulator, mapping: [UInt32]) throws(MartletError) {
         let other = try sameKind(other, as: Self.self)
-        _ = collection.merge(other.collection, mapping: mapping)
+        collection.merge(other.collection, mapping: mapping)
     }
 
     func finish(groupCount: Int) throws(MartletError) -> Column {
@@ -130,7 +130,7 @@ final class ModeAccumulator: SummaryAccumulator {
 
     func finish(groupCount: Int) throws(MartletError) -> Column {
         var (starts, images) = collection.grouped(groupCount)
-        let ranks = collection.ranks
+        let ranks = tallies.isEmpty ? [] : collection.ranks
         // By group, and the least value first.
         let tallies = tallies.map { tally in
             Tally(group: tally.group, image: ranks.isEmpty ? tally.image : ranks[Int(tally.image)], count: tally.count)

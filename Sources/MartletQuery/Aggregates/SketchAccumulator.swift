@@ -14,14 +14,8 @@ final class SketchAccumulator: SummaryAccumulator {
         _ arguments: [Column], times: UnsafePointer<Int64>?, groups: UnsafePointer<UInt32>,
         selection: UnsafeBufferPointer<Int32>?, rowCount: Int
     ) throws(MartletError) {
-        let column = try floatColumn(arguments[0])
-        let values = Lane<Double>(column, rowCount: rowCount)
         let rows = GroupedRows(groups: groups, selection: selection, rowCount: rowCount)
-        try withExtendedLifetime(column) { () throws(MartletError) in
-            try rows.forEach(Validity(column, rowCount: rowCount)) { (group, row) throws(MartletError) in
-                sketches[group].add(values[row])
-            }
-        }
+        try rows.forEachNumber(arguments[0]) { (group, _, value) throws(MartletError) in sketches[group].add(value) }
     }
 
     func add(_ summary: FieldSummary?, rowCount: Int, time: TimeRange, group: Int) throws(MartletError) {

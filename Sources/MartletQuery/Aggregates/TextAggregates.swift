@@ -81,24 +81,19 @@ final class HistogramAccumulator: AggregateAccumulator {
         _ arguments: [Column], times: UnsafePointer<Int64>?, groups: UnsafePointer<UInt32>,
         selection: UnsafeBufferPointer<Int32>?, rowCount: Int
     ) throws(MartletError) {
-        let column = try floatColumn(arguments[0])
-        let values = Lane<Double>(column, rowCount: rowCount)
         let rows = GroupedRows(groups: groups, selection: selection, rowCount: rowCount)
         let scale = Double(buckets) / (high - low)
-        try withExtendedLifetime(column) { () throws(MartletError) in
-            try rows.forEach(Validity(column, rowCount: rowCount)) { (group, row) throws(MartletError) in
-                let value = values[row]
-                let bucket: Int
-                if value < low {
-                    bucket = 0
-                } else if value < high {
-                    bucket = min(Int((value - low) * scale), buckets - 1) + 1
-                } else {
-                    bucket = buckets + 1
-                }
-                counts[group * (buckets + 2) + bucket] += 1
-                seen[group] = true
+        try rows.forEachNumber(arguments[0]) { (group, _, value) throws(MartletError) in
+            let bucket: Int
+            if value < low {
+                bucket = 0
+            } else if value < high {
+                bucket = min(Int((value - low) * scale), buckets - 1) + 1
+            } else {
+                bucket = buckets + 1
             }
+            counts[group * (buckets + 2) + bucket] += 1
+            seen[group] = true
         }
     }
 

@@ -48,8 +48,7 @@ enum TimedResult {
         case .rate: return seconds == 0 ? nil : increase(values, steps) / seconds
         case .instantRate:
             let step = Self.seconds(times[last - 1], times[last])
-            let growth = values[last] < values[last - 1] ? values[last] : values[last] - values[last - 1]
-            return step == 0 ? nil : growth / step
+            return step == 0 ? nil : CounterStep.growth(from: values[last - 1], to: values[last]) / step
         case .derivative:
             var moments = PairMoments()
             for index in 0..<count { moments.add(y: values[index], x: Self.seconds(times[0], times[index])) }
@@ -70,7 +69,7 @@ enum TimedResult {
                 total += steps[steps.startIndex + index]
                 continue
             }
-            total += values[index] < values[index - 1] ? values[index] : values[index] - values[index - 1]
+            total += CounterStep.growth(from: values[index - 1], to: values[index])
         }
         return total
     }
@@ -113,16 +112,17 @@ final class TimedAccumulator: SummaryAccumulator {
         selection: UnsafeBufferPointer<Int32>?, rowCount: Int
     ) throws(MartletError) {
         guard let rowTimes else { throw MartletError(.internal, "an aggregate over time was run without times") }
-        let column = try floatColumn(arguments[0])
-        let lane = Lane<Double>(column, rowCount: rowCount)
         let rows = GroupedRows(groups: groups, selection: selection, rowCount: rowCount)
-        try withExtendedLifetime(column) { () throws(MartletError) in
-            try rows.forEach(Validity(column, rowCount: rowCount)) { (group, row) throws(MartletError) in
-                groupOf.append(UInt32(truncatingIfNeeded: group))
-                times.append(rowTimes[row])
-                values.append(lane[row])
-            }
+        try rows.forEachNumber(arguments[0]) { (group, row, value) throws(MartletError) in
+            append(group, rowTimes[row], value)
         }
+    }
+
+    @inline(__always)
+    private func append(_ group: Int, _ time: Int64, _ value: Double) {
+        groupOf.append(UInt32(truncatingIfNeeded: group))
+        times.append(time)
+        values.append(value)
     }
 
     func merge(_ other: any AggregateAccumulator, mapping: [UInt32]) throws(MartletError) {
@@ -137,14 +137,9 @@ final class TimedAccumulator: SummaryAccumulator {
         guard let summary, let growth = result == .delta ? .nan : summary.growth, let first = summary.first?.number,
             let last = summary.last?.number
         else { return }
-        func append(_ moment: Int64, _ value: Double) {
-            groupOf.append(UInt32(truncatingIfNeeded: group))
-            times.append(moment)
-            values.append(value)
-        }
-        append(summary.firstTime ?? time.lowerBound, first)
+        append(group, summary.firstTime ?? time.lowerBound, first)
         if summary.count < 2 { return }
-        append(summary.lastTime ?? time.upperBound, last)
+        append(group, summary.lastTime ?? time.upperBound, last)
         growths[groupOf.count - 1] = growth
     }
 

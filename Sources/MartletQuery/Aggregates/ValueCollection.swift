@@ -51,6 +51,7 @@ struct ValueCollection: ~Copyable {
     /// Adds another collection's values.
     ///
     /// - Returns: the image here of each image there, where those of a text differ.
+    @discardableResult
     mutating func merge(_ other: borrowing ValueCollection, mapping: [UInt32]) -> [UInt64]? {
         let needsTranslation = type == .string
         var translation: [UInt64] = []

@@ -81,8 +81,6 @@ final class LineConnection: ChannelInboundHandler {
         var limits = LineLimits()
         limits.lineLength = settings.maximumLineLength
         limits.batchRows = settings.maximumBatchRows
-        limits.batchBytes = settings.maximumBatchBytes
-        limits.cacheBytes = settings.maximumCacheBytes
         return LineProtocolParser(precision: precision, limits: limits, firstLine: firstLine, memory: memory)
     }
 

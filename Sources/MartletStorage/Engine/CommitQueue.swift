@@ -6,9 +6,16 @@ struct PendingAppend: Sendable {
     let batches: [AppendBatch]
     let completion: @Sendable (Result<AppendOutcome, MartletError>) -> Void
 
-    var rowCount: Int { batches.reduce(0) { $0 + $1.rowCount } }
+    let rowCount: Int
     /// Bytes of memory held by the rows.
-    var memoryFootprint: Int { batches.reduce(0) { $0 + $1.memoryFootprint } }
+    let memoryFootprint: Int
+
+    init(batches: [AppendBatch], completion: @escaping @Sendable (Result<AppendOutcome, MartletError>) -> Void) {
+        self.batches = batches
+        self.completion = completion
+        rowCount = batches.reduce(0) { $0 + $1.rowCount }
+        memoryFootprint = batches.reduce(0) { $0 + $1.memoryFootprint }
+    }
 }
 
 /// Collects appends and commits them in groups: whoever comes while no commit is running leads one with everything

@@ -73,12 +73,19 @@ extension NamespaceStore {
         return result
     }
 
+    /// The series of a table for which a predicate holds.
+    func seriesIDs(
+        of table: UInt32, _ predicate: TagPredicate, _ state: NamespaceState
+    ) throws(MartletError) -> [UInt32] {
+        let order = try series.order(of: state.seriesCount)
+        return try series.select(table: table, predicate, limit: order.ids.count, in: order)
+    }
+
     /// The canonical tag bytes of the series of a table for which a predicate holds.
     func seriesBytes(
         of table: UInt32, _ predicate: TagPredicate, _ state: NamespaceState
     ) throws(MartletError) -> [[UInt8]] {
-        let order = try series.order(of: state.seriesCount)
-        let ids = try series.select(table: table, predicate, limit: order.ids.count, in: order)
+        let ids = try seriesIDs(of: table, predicate, state)
         var list: [[UInt8]] = []
         try series.forEach(ids) { (_, tags) throws(MartletError) in list.append([UInt8](tags)) }
         return list

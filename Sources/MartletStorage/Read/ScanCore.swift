@@ -78,7 +78,7 @@ final class ScanCore {
             $0.tombstone.time.overlaps(span) && ($0.series?.contains(series[Int(extent.number)]) ?? true)
         }
         // Where all is gone, when its rows were need not be read.
-        if Self.isCovered(span, by: erasures.map(\.tombstone.time)) {
+        if !erasures.isEmpty, TimeRanges.rest(of: span, without: erasures.lazy.map(\.tombstone.time)).isEmpty {
             exclude(extent.count, of: extent.group, end: extent.end)
             return
         }
@@ -107,17 +107,6 @@ final class ScanCore {
             rest.maximum = times[times.startIndex + part.upperBound - 1]
             result.append(rest)
         }
-    }
-
-    /// Whether ranges cover another one together: those of the commits of one run of retention adjoin each other.
-    private static func isCovered(_ span: TimeRange, by ranges: [TimeRange]) -> Bool {
-        var next = span.lowerBound
-        for range in ranges.sorted(by: { $0.lowerBound < $1.lowerBound }) {
-            if range.lowerBound > next { return false }
-            if range.upperBound >= span.upperBound { return true }
-            next = max(next, range.upperBound + 1)
-        }
-        return false
     }
 
     /// The positions of ascending times that lie in a range.

@@ -22,7 +22,7 @@ extension NamespaceStore {
             let excess = found.reduce(0) { $0 + $1.bytes } - most
             if excess <= 0 { break }
             // What single devices' policies have erased counts until segments are rewritten, and is not to cost others' rows.
-            if round == 0, !isDryRun, try reclaim(share: 0) { continue }
+            if round == 0, !isDryRun, try reclaim() { continue }
             let end = StoredBytes.end(of: excess, in: found)
             for table in tables {
                 for report in try cut(table, of: policy, through: end, isDryRun: isDryRun, &pace, context) {
@@ -37,7 +37,7 @@ extension NamespaceStore {
             }
             if isDryRun { break }
             // What is left may take more room than its share of the time let expect.
-            _ = try reclaim(share: 0)
+            try reclaim()
         }
         return reports
     }
@@ -113,17 +113,9 @@ extension NamespaceState {
 
 extension TimeRange {
     /// The share of a range that others cover together, from 0 to 1.
-    func share(coveredBy others: [TimeRange]) -> Double {
-        var covered = 0.0
-        var end: Int64?
-        for range in others.filter({ $0.overlaps(self) }).map({ $0.intersection(self) })
-            .sorted(by: { $0.lowerBound < $1.lowerBound })
-        {
-            let start = end.map { max($0 == .max ? $0 : $0 + 1, range.lowerBound) } ?? range.lowerBound
-            if range.upperBound < start { continue }
-            covered += Double(range.upperBound) - Double(start) + 1
-            end = range.upperBound
-        }
-        return min(1, covered / (Double(upperBound) - Double(lowerBound) + 1))
+    func share(coveredBy others: some Sequence<TimeRange>) -> Double {
+        func length(_ range: TimeRange) -> Double { Double(range.upperBound) - Double(range.lowerBound) + 1 }
+        let rest = TimeRanges.rest(of: self, without: others).ranges.reduce(0) { $0 + length($1) }
+        return 1 - rest / length(self)
     }
 }

@@ -95,7 +95,7 @@ extension NamespaceStore {
                 }
             }
         }
-        if !isDryRun && !run.reports.isEmpty { _ = try reclaim(share: 0.5) }
+        if !isDryRun && !run.reports.isEmpty { try reclaim(atLeast: 0.5) }
         for chosen in policies.policies where policy == nil || policy == chosen.name {
             if let table, !chosen.concerns(table) || chosen.table == nil { continue }
             run.reports += try enforceBytes(of: chosen, isDryRun: isDryRun, &pace, context)
@@ -167,7 +167,7 @@ extension NamespaceStore {
         guard let source = currentState.catalog[step.name(report.source)],
             let base = currentState.catalog[report.table]
         else { return total }
-        let seriesCount = try seriesBytes(of: source.id, series, currentState).count
+        let seriesCount = try seriesIDs(of: source.id, series, currentState).count
         let grid = TierTable(of: report.table, width: report.target ?? report.source ?? 1)
         var next = Int64.min
         while let first = try currentState.firstTime(of: source.id, from: next), first < report.cutoff {
@@ -194,12 +194,14 @@ extension NamespaceStore {
         return total
     }
 
-    /// Rewrites segments of which more than a share of the time was erased, so that the bytes are given back; says whether there
-    /// were any.
-    func reclaim(share: Double) throws(MartletError) -> Bool {
+    /// Rewrites segments of which a share of the time was erased, so that the bytes are given back; says whether there were any.
+    @discardableResult
+    func reclaim(atLeast share: Double = 0) throws(MartletError) -> Bool {
         try maintenance.withLock { (_) throws(MartletError) in
             var isDone = false
-            for segment in currentState.sealed where currentState.erasedShare(of: segment.info) > share {
+            for segment in currentState.sealed {
+                let erased = currentState.erasedShare(of: segment.info)
+                if erased == 0 || erased < share { continue }
                 try replace(MergeSources(sealed: [segment]), currentState)
                 isDone = true
             }

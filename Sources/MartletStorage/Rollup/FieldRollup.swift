@@ -28,7 +28,7 @@ final class FieldRollup {
     var sketch: QuantileSketch?
     /// How often which value is there; of texts and truth values, `nil` where that is not known.
     var frequent: FrequentValues?
-    /// How much a counter grew from the first value to the last, resets counted as in `TimedResult`; of numbers, `nil` where
+    /// How much a counter grew from the first value to the last, resets counted by `CounterStep`; of numbers, `nil` where
     /// it is not known.
     var growth: Double?
     /// How often a value was less than the one before; at least 1 where it was and the number is not known any more.
@@ -76,10 +76,10 @@ final class FieldRollup {
         withExtendedLifetime(column) {}
     }
 
-    /// From one value to the next: how much a counter grew, and whether it fell. A counter that falls begins anew at 0.
+    /// From one value to the next: how much a counter grew, and whether it fell.
     private static func step(from before: FieldValue?, to value: FieldValue) -> (growth: Double, falls: Bool)? {
         guard let before = before?.number, let value = value.number else { return nil }
-        return value < before ? (value, true) : (value - before, false)
+        return (CounterStep.growth(from: before, to: value), value < before)
     }
 
     private func follow(_ step: (growth: Double, falls: Bool)?) {
@@ -162,7 +162,7 @@ final class FieldRollup {
         @inline(__always)
         mutating func add(_ value: Double) {
             if let before {
-                growth += value < before ? value : value - before
+                growth += CounterStep.growth(from: before, to: value)
                 falls += value < before ? 1 : 0
             }
             before = value

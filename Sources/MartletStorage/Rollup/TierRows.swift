@@ -105,17 +105,17 @@ extension FieldRollup {
         return sketch
     }
 
-    /// Takes what a stored bucket says of quantiles, frequent values and growth.
-    fileprivate func setDetails(
-        sketch text: String?, frequent: String?, growth stored: Double?
-    ) {
-        sketch = nil
-        if type.isNumeric {
-            sketch = text.flatMap { QuantileSketch(text: $0, least: least?.number, greatest: greatest?.number) }
-            if text == nil { sketch = sketchByExtremes }
-        }
-        self.frequent = frequent.flatMap { FrequentValues(text: $0, type) }
-        growth = nil
+    /// Takes what a stored bucket says of quantiles.
+    fileprivate func setSketch(_ text: String?) {
+        guard type.isNumeric else { return }
+        sketch =
+            text.map { QuantileSketch(text: $0, least: least?.number, greatest: greatest?.number) } ?? sketchByExtremes
+    }
+
+    fileprivate func setFrequent(_ text: String?) { frequent = text.flatMap { FrequentValues(text: $0, type) } }
+
+    /// Takes what a stored bucket says of a counter's growth.
+    fileprivate func setGrowth(_ stored: Double?) {
         guard type.isNumeric else { return }
         if let stored {
             growth = stored.isNaN ? nil : stored
@@ -141,6 +141,8 @@ final class TierReader {
     private let fields: [FieldDefinition]
     /// For each field and part the column's place among the scan's, nil where the tier has none.
     private let places: [[Int?]]
+    /// What is wanted of each field beside statistics.
+    private let details: [SummaryDetails]
     /// The place of the column that says how much rollups know, where the tier has it.
     private let version: Int?
     private var batch: ScanBatch?
@@ -168,14 +170,15 @@ final class TierReader {
         var names = [TierTable.rows, TierTable.firstTime, TierTable.lastTime]
         version = tier.field(named: TierTable.version) == nil ? nil : names.count
         if version != nil { names.append(TierTable.version) }
-        let details = details ?? fields.map { _ in [.quantiles, .frequencies, .growth] }
-        places = fields.enumerated().map { index, field in
+        let details = fields.indices.map { index -> SummaryDetails in
+            guard let details else { return [.quantiles, .frequencies, .growth] }
+            return index < details.count ? details[index] : []
+        }
+        self.details = details
+        places = zip(fields, details).map { field, wanted in
             var places = [Int?](repeating: nil, count: TierTable.Part.allCases.count)
-            let unwanted = TierTable.Part.details.filter {
-                !(index < details.count && details[index].contains($0.value))
-            }
-            for part in TierTable.Part.allCases
-            where unwanted[part] == nil && tier.field(named: part.column(of: field.name)) != nil {
+            for part in TierTable.Part.allCases where tier.field(named: part.column(of: field.name)) != nil {
+                if let detail = TierTable.Part.details[part], !wanted.contains(detail) { continue }
                 places[part.rawValue] = names.count
                 names.append(part.column(of: field.name))
             }
@@ -236,12 +239,13 @@ final class TierReader {
                 }
                 return text
             }
-            if integer(version) ?? 0 >= TierTable.detailedVersion {
-                rollup.setDetails(
-                    sketch: text(.sketch), frequent: text(.frequent),
-                    growth: place(.growth).flatMap { batch.fields[$0].value(at: row)?.number })
-            } else {
-                (rollup.sketch, rollup.frequent, rollup.growth) = (nil, nil, nil)
+            (rollup.sketch, rollup.frequent, rollup.growth) = (nil, nil, nil)
+            if !details[index].isEmpty, integer(version) ?? 0 >= TierTable.detailedVersion {
+                if details[index].contains(.quantiles) { rollup.setSketch(text(.sketch)) }
+                if details[index].contains(.frequencies) { rollup.setFrequent(text(.frequent)) }
+                if details[index].contains(.growth) {
+                    rollup.setGrowth(place(.growth).flatMap { batch.fields[$0].value(at: row)?.number })
+                }
             }
             bucket.fields[index] = rollup
         }

@@ -96,6 +96,7 @@ import Testing
             let result = try fixture.engine.execute(sql)
             let rows = try result.rows()
             #expect(result.notices.isEmpty, "\(result.notices)")
+            #expect(rows.joined().allSatisfy { $0?.number?.isNaN != true })
             return rows
         }
     }
@@ -103,13 +104,7 @@ import Testing
     private func expectSame(_ found: [[FieldValue?]], _ expected: [[FieldValue?]], _ what: String) {
         #expect(found.count == expected.count)
         for (left, right) in zip(found, expected) {
-            for (a, b) in zip(left, right) {
-                if case .float64(let x)? = a, case .float64(let y)? = b {
-                    #expect(abs(x - y) <= 1e-9 * max(abs(x), abs(y), 1), "\(what): \(left) for \(right)")
-                } else {
-                    #expect(a == b, "\(what): \(left) for \(right)")
-                }
-            }
+            for (a, b) in zip(left, right) { #expect(isClose(a, b), "\(what): \(left) for \(right)") }
         }
     }
 

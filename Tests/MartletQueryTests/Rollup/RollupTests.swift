@@ -83,14 +83,9 @@ import Testing
         for (a, b) in zip(found, expected) {
             #expect(a.count == b.count, "\(what)")
             for (left, right) in zip(a, b) {
-                for (x, y) in zip(left, right) { #expect(Self.isClose(x, y), "\(what): \(left) for \(right)") }
+                for (x, y) in zip(left, right) { #expect(isClose(x, y), "\(what): \(left) for \(right)") }
             }
         }
-    }
-
-    private static func isClose(_ a: FieldValue?, _ b: FieldValue?) -> Bool {
-        guard case .float64(let x)? = a, case .float64(let y)? = b else { return a == b }
-        return x == y || (x.isNaN && y.isNaN) || abs(x - y) <= 1e-9 * max(abs(x), abs(y), 1)
     }
 
     @Test(arguments: [1, 2, 3] as [UInt64])

@@ -1,5 +1,3 @@
-import MartletModel
-
 /// Ranges of time, disjoint and ascending.
 package struct TimeRanges: Sendable, Equatable {
     package private(set) var ranges: [TimeRange] = []
@@ -43,6 +41,13 @@ package struct TimeRanges: Sendable, Equatable {
         }
     }
 
+    /// What is left of a range where others are taken out of it.
+    package static func rest(of range: TimeRange, without others: some Sequence<TimeRange>) -> TimeRanges {
+        var rest = TimeRanges(range)
+        for other in others where !rest.isEmpty { rest.remove(other) }
+        return rest
+    }
+
     package func overlaps(_ range: TimeRange) -> Bool { ranges.contains { $0.overlaps(range) } }
 
     private static func touches(_ left: TimeRange, _ right: TimeRange) -> Bool {
@@ -54,6 +59,8 @@ package struct TimeRanges: Sendable, Equatable {
     package var text: String { ranges.map { "\($0.lowerBound):\($0.upperBound)" }.joined(separator: ",") }
 
     package init() {}
+
+    package init(_ range: TimeRange) { add(range) }
 
     /// Reads `text` back; `nil` for other text.
     package init?(text: String) {
