@@ -122,13 +122,15 @@ public final class Database: Sendable {
         case .interval(let milliseconds): storage.durability = .interval(milliseconds: milliseconds)
         case .none: storage.durability = .none
         }
+        let exporter = DatabaseExporter(
+            sinks: options.sinks, fileSystem: options.fileSystem, policy: options.exports)
+        storage.archive = RowArchive(exporter)
         let engine = try StorageEngine.open(
             at: path, options: storage, fileSystem: options.fileSystem, clock: options.clock)
         var limits = QueryOptions()
         limits.functions = options.functions
         limits.timeout = options.queryTimeout.map { Int64($0 * 1e9) }
-        limits.exporter = DatabaseExporter(
-            sinks: options.sinks, fileSystem: options.fileSystem, policy: options.exports)
+        limits.exporter = exporter
         limits.memoryLimit = options.queryMemoryLimit ?? options.memoryLimit / 2
         let directory = StreamingDirectory(
             engine,

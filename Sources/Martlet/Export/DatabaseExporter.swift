@@ -38,9 +38,28 @@ package struct DatabaseExporter: Exporter {
         options.bufferBytes = limits.bytes
         options.openFiles = limits.openFiles
         options.fileBytes = request.options.fileBytes
+        options.partName = request.partName
         let sink = try sinks.sink(for: destination, fileSystem: fileSystem)
         return FolderExportJob(
             try PartitionedExport(sink, format: format, options: options, clock: clock), buffers: limits)
+    }
+
+    package func checkFolder(_ destination: String) throws(MartletError) {
+        let resolved = try policy.resolve(destination)
+        guard !ExportTarget(resolved).isFile else {
+            throw MartletError(
+                .invalidArgument, "'\(destination)' names a file, and this export goes to a folder",
+                hint: "name a folder, or end the name with '/'")
+        }
+        _ = try sinks.sink(for: resolved, fileSystem: fileSystem)
+    }
+
+    package func remove(
+        _ request: ExportRequest, table: String, schema: [ColumnDescription], namespace: String, time: TimeRange
+    ) throws(MartletError) {
+        guard let name = request.partName else { return }
+        let sink = try sinks.sink(for: policy.resolve(request.destination), fileSystem: fileSystem)
+        try PartitionedExport.remove(name, from: sink, table: table, schema: schema, namespace: namespace, time: time)
     }
 }
 

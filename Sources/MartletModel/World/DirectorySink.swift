@@ -1,7 +1,8 @@
 /// A sink that is a directory: an object's name is its path below it.
 ///
 /// While an object is written its last part is called `.NAME.partial`; it gets its name by a rename after `fdatasync`,
-/// and then the directory is synced. Readers of folders pass over names that begin with a dot; what a killed process
+/// and then the directory is synced, with those above it up to the sink's own: one of them may be left by a process that
+/// did not come to syncing it. Readers of folders pass over names that begin with a dot; what a killed process
 /// leaves, the next object of the same name removes. Folders are made as they are needed, the directory's own too.
 public struct DirectorySink: SegmentSink {
     /// The directory.
@@ -21,14 +22,35 @@ public struct DirectorySink: SegmentSink {
 
     public func contains(_ name: String) throws(MartletError) -> Bool { files.exists(try path(of: name)) }
 
+    public func remove(_ name: String) throws(MartletError) {
+        let path = try path(of: name)
+        guard files.exists(path) else { return }
+        try files.remove(path)
+        try files.syncDirectory(Self.parts(of: path).folder)
+    }
+
     public func create(_ name: String) throws(MartletError) -> any SinkObject {
         let path = try path(of: name)
         guard !files.exists(path) else { throw Self.exists(path) }
-        let slash = path.utf8.lastIndex(of: UInt8(ascii: "/"))
-        let folder = slash.map { $0 == path.startIndex ? "/" : String(path[..<$0]) } ?? "."
-        let last = slash.map { String(path[path.utf8.index(after: $0)...]) } ?? path
+        let (folder, last) = Self.parts(of: path)
         try Self.makeFolders(folder, in: files)
-        return try DirectorySinkObject(folder: folder, name: last, files: files)
+        return try DirectorySinkObject(folders: folders(to: folder), name: last, files: files)
+    }
+
+    /// A directory and those above it, the lowest first, up to the sink's own.
+    private func folders(to folder: String) -> [String] {
+        var folders = [folder]
+        while let last = folders.last, last != location, last != "/", last != "." {
+            folders.append(Self.parts(of: last).folder)
+        }
+        return folders
+    }
+
+    private static func parts(of path: String) -> (folder: String, last: String) {
+        guard let slash = path.utf8.lastIndex(of: UInt8(ascii: "/")) else { return (".", path) }
+        return (
+            slash == path.startIndex ? "/" : String(path[..<slash]), String(path[path.utf8.index(after: slash)...])
+        )
     }
 
     fileprivate static func exists(_ path: String) -> MartletError {
@@ -52,23 +74,31 @@ public struct DirectorySink: SegmentSink {
         let parent = slash.map { $0 == path.startIndex ? "/" : String(path[..<$0]) } ?? "."
         if parent != "." && parent != path { try makeFolders(parent, in: files) }
         try files.createDirectory(path)
-        try files.syncDirectory(parent)
+        do throws(MartletError) {
+            try files.syncDirectory(parent)
+        } catch {
+            // Whoever tries again is to sync it, and does so for what is not there. The error to tell is the first one.
+            try? files.removeDirectory(path)
+            throw error
+        }
     }
 }
 
 /// A file that gets its name when it is whole.
 private final class DirectorySinkObject: SinkObject {
     private let files: any FileSystem
-    private let folder: String
+    private let folders: [String]
     private let path: String
     private let partialPath: String
     private let file: any File
     private var offset: Int64 = 0
     private var isDone = false
 
-    init(folder: String, name: String, files: any FileSystem) throws(MartletError) {
+    /// - Parameter folders: the object's, and those above it that are to be made durable with it.
+    init(folders: [String], name: String, files: any FileSystem) throws(MartletError) {
         self.files = files
-        self.folder = folder
+        self.folders = folders
+        let folder = folders[0]
         path = folder == "." ? name : folder == "/" ? "/" + name : folder + "/" + name
         partialPath =
             folder == "." ? ".\(name).partial" : folder == "/" ? "/.\(name).partial" : "\(folder)/.\(name).partial"
@@ -87,7 +117,7 @@ private final class DirectorySinkObject: SinkObject {
         try file.close()
         guard !files.exists(path) else { throw DirectorySink.exists(path) }
         try files.rename(partialPath, to: path)
-        try files.syncDirectory(folder)
+        for folder in folders { try files.syncDirectory(folder) }
         isDone = true
     }
 

@@ -13,6 +13,12 @@ public protocol SegmentSink: Sendable {
     /// - Throws: `.io` when that cannot be told.
     func contains(_ name: String) throws(MartletError) -> Bool
 
+    /// Removes a finished object: one that is to be written anew, or whose rows are to be forgotten. Does nothing where
+    /// there is none of that name.
+    ///
+    /// - Throws: `.readOnly` or `.io`.
+    func remove(_ name: String) throws(MartletError)
+
     /// Begins an object.
     ///
     /// - Throws: `.alreadyExists` when there is a finished one of that name; `.storageFull`, `.readOnly` or `.io`.

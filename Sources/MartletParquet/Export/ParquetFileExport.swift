@@ -13,7 +13,8 @@ package final class ParquetExportFormat: ExportFormat {
     }
 
     package var name: String { "parquet" }
-    package var fileExtension: String { "parquet" }
+    static let fileExtension = "parquet"
+    package var fileExtension: String { Self.fileExtension }
     package var timeUnit: Int64 { options.timestampUnit == .microseconds ? 1000 : 1 }
 
     package func begin(

@@ -10,6 +10,8 @@ package struct PartitionedExportOptions: Sendable {
     package var bufferBytes = 64 << 20
     /// The most files open at once; beyond that the one that was written to longest ago is finished.
     package var openFiles = 64
+    /// What the names of parts and of the manifest contain, so that `PartitionedExport.remove` finds them again.
+    package var partName: String?
 
     /// The defaults.
     package init() {}
@@ -68,13 +70,18 @@ package final class PartitionedExport {
     ) throws(MartletError) {
         guard !isFinished else { throw MartletError(.closed, "the export is finished") }
         try endTable()
-        var keys = [Self.key("namespace", schema), Self.key("table", schema)]
-        if schema.contains(where: { $0.role == .time }) { keys.append(Self.key("date", schema)) }
-        let description = ExportManifest.Table(
-            namespace: namespace, table: name, columns: schema, partitionKeys: keys)
+        let description = Self.describe(name, namespace: namespace, schema: schema)
         manifest.tables.append(description)
         table = TableExport(
             description, sink: sink, format: format, options: options)
+    }
+
+    private static func describe(
+        _ name: String, namespace: String, schema: [ColumnDescription]
+    ) -> ExportManifest.Table {
+        var keys = [key("namespace", schema), key("table", schema)]
+        if schema.contains(where: { $0.role == .time }) { keys.append(key("date", schema)) }
+        return ExportManifest.Table(namespace: namespace, table: name, columns: schema, partitionKeys: keys)
     }
 
     /// A key that no column bears, whatever its case: readers would take one for the other.
@@ -109,10 +116,10 @@ package final class PartitionedExport {
         guard !isFinished else { throw MartletError(.closed, "the export is finished already") }
         try endTable()
         isFinished = true
-        var name = "_manifest.json"
+        var name = options.partName.map(Self.manifestName) ?? "_manifest.json"
         var number = 2
-        while try sink.contains(name) {
-            name = "_manifest-\(number).json"
+        while options.partName == nil, try sink.contains(name) {
+            name = Self.manifestName("\(number)")
             number += 1
         }
         let object = try sink.create(name)
@@ -126,6 +133,32 @@ package final class PartitionedExport {
             throw error
         }
         return manifest
+    }
+
+    private static func manifestName(_ part: String) -> String { "_manifest-\(part).json" }
+
+    /// Removes the Parquet parts and the manifest of an export under a name of its own: finished or not, and also where an earlier
+    /// removal came half-way. O(days of the range).
+    ///
+    /// - Parameter time: the rows that the export was of.
+    package static func remove(
+        _ partName: String, from sink: any SegmentSink, table: String, schema: [ColumnDescription],
+        namespace: String, time: TimeRange
+    ) throws(MartletError) {
+        // Without its manifest it is no whole export any more.
+        try sink.remove(manifestName(partName))
+        if time.isEmpty { return }
+        let description = describe(table, namespace: namespace, schema: schema)
+        for day in CivilTime.day(of: time.lowerBound)...CivilTime.day(of: time.upperBound) {
+            var count = 0
+            func path(_ number: Int) -> String {
+                TableExport.path(
+                    of: description, day: day, partName: partName, number, ParquetExportFormat.fileExtension)
+            }
+            while try sink.contains(path(count + 1)) { count += 1 }
+            // The last one first: the others are found by counting up.
+            for number in (0..<count).reversed() { try sink.remove(path(number + 1)) }
+        }
     }
 
     /// Gives up: removes the files that are not finished. Parts that are finished stay, without a manifest.

@@ -101,18 +101,27 @@ final class TableExport {
         return part
     }
 
-    private func begin(_ day: Int64?) throws(MartletError) -> Part {
+    /// Where a part of a day's rows goes.
+    static func path(
+        of table: ExportManifest.Table, day: Int64?, partName: String?, _ number: Int, _ ending: String
+    ) -> String {
         var folders = [
             HivePath.folder(table.partitionKeys[0], table.namespace),
             HivePath.folder(table.partitionKeys[1], table.table),
         ]
         if let day { folders.append(HivePath.folder(table.partitionKeys[2], CivilTime.date(day: day))) }
-        let folder = folders.joined(separator: "/")
-        let ending = format.fileExtension
+        let name = partName.map { "part-\($0)-\(number)" } ?? "part-\(number)"
+        return (folders + ["\(name).\(ending)"]).joined(separator: "/")
+    }
+
+    private func begin(_ day: Int64?) throws(MartletError) -> Part {
+        func path(_ number: Int) -> String {
+            Self.path(of: table, day: day, partName: options.partName, number, format.fileExtension)
+        }
         var number = nextNumbers[day] ?? 1
-        while try sink.contains("\(folder)/part-\(number).\(ending)") { number += 1 }
+        while try sink.contains(path(number)) { number += 1 }
         nextNumbers[day] = number + 1
-        let path = "\(folder)/part-\(number).\(ending)"
+        let path = path(number)
         let file = try format.begin(try sink.create(path), table: table.table, schema: table.columns)
         bufferedBytes += file.bufferedBytes
         return Part(file, path: path)

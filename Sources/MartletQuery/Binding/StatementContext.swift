@@ -22,8 +22,9 @@ final class StatementContext {
 
     init(
         source: SourceText, options: QueryOptions, parameters: [FieldValue?], directory: any NamespaceDirectory,
-        namespace: any NamespaceEngine, query: QueryContext, now: Timestamp? = nil
+        namespace: any NamespaceEngine, query: QueryContext, now: Timestamp? = nil, snapshot: (any ReadSnapshot)? = nil
     ) {
+        state = snapshot
         self.source = source
         self.functions = options.functions
         self.parameters = parameters

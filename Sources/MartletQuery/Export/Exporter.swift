@@ -9,6 +9,20 @@ package protocol Exporter: Sendable {
     /// - Throws: `.forbidden` where the destination is not allowed; `.alreadyExists`; `.unsupported` for a format or a
     ///   scheme; `.resourceExhausted`.
     func begin(_ request: ExportRequest, memory: MemoryBudget, clock: any Clock) throws(MartletError) -> any ExportJob
+
+    /// Whether files of a folder can go to a destination, as far as that can be told without writing one.
+    ///
+    /// - Throws: as `begin` does.
+    func checkFolder(_ destination: String) throws(MartletError)
+
+    /// Removes what an export of a table's rows of some days wrote to a folder under a name of its own.
+    ///
+    /// - Parameters:
+    ///   - request: as `begin` had it, with a name for its parts.
+    ///   - schema: as `beginTable` had it.
+    func remove(
+        _ request: ExportRequest, table: String, schema: [ColumnDescription], namespace: String, time: TimeRange
+    ) throws(MartletError)
 }
 
 /// What a statement asks an exporter for.
@@ -19,8 +33,11 @@ package struct ExportRequest: Sendable {
     package var options: ExportOptions
     /// Whether all rows are of one table or query, so that they fit one file.
     package var isSingleTable: Bool
+    /// What the names of a folder's files are to contain, so that they can be told from other exports' and removed.
+    package var partName: String?
 
-    package init(destination: String, options: ExportOptions, isSingleTable: Bool) {
+    package init(destination: String, options: ExportOptions, isSingleTable: Bool, partName: String? = nil) {
+        self.partName = partName
         self.destination = destination
         self.options = options
         self.isSingleTable = isSingleTable

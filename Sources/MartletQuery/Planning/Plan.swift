@@ -70,6 +70,18 @@ struct ScanPlan {
     /// Rows after which nobody asks for more, per series and all in all.
     var limit: Int?
 
+    init(table: TableSchema, alias: String, columns: [ScanColumn]) {
+        self.table = table
+        self.alias = alias
+        self.columns = columns
+    }
+
+    /// All columns of a table: the time, the tags, the fields.
+    init(of table: TableSchema) {
+        let columns = [ScanColumn.time] + table.tags.map { .tag($0) } + table.fields.map { .field($0.name, $0.type) }
+        self.init(table: table, alias: table.name, columns: columns)
+    }
+
     /// The fields to read, in the order of `columns`.
     var fields: [String] {
         columns.compactMap { if case .field(let name, _) = $0 { name } else { nil } }

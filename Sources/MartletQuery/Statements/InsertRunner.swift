@@ -103,6 +103,11 @@ struct DeleteRunner {
         if scan.time.isEmpty { return try context.report([("deleted", .int64(0))]) }
         let deleted = try context.namespace.delete(from: schema.name, time: scan.time, series: scan.series)
         for test in scan.tagTests { try test.check() }
+        for lot in try ArchiveRecord.written(of: schema.name, in: scan.time, context.snapshot(), context.query) {
+            context.notice(
+                "rows of that time were exported to '\(lot.destination)' by the retention policy '\(lot.policy)' and are "
+                    + "in its files still: those whose names contain \(lot.id)")
+        }
         return try context.report([("deleted", .int64(Int64(deleted)))])
     }
 }
@@ -114,13 +119,10 @@ struct TableConditions {
     init(_ context: StatementContext) { self.context = context }
 
     func scan(_ schema: TableSchema, _ filter: ExpressionSyntax?) throws(MartletError) -> ScanPlan {
-        var columns: [ScanColumn] = [.time]
-        columns += schema.tags.map { .tag($0) }
-        columns += schema.fields.map { .field($0.name, $0.type) }
-        let scan = ScanPlan(table: schema, alias: schema.name, columns: columns)
+        let scan = ScanPlan(of: schema)
         guard let filter else { return scan }
         var scope = Scope()
-        scope.entries = columns.map {
+        scope.entries = scan.columns.map {
             let column = $0.description
             return .init(name: column.name, type: column.type, role: column.role, relation: schema.name)
         }

@@ -66,6 +66,9 @@ struct RetentionRunner {
             }
         }
         if let most = syntax.mostBytes { policy.mostBytes = try bytes(most) }
+        if let destination = syntax.destination {
+            policy.destination = destination.text.isEmpty ? nil : destination.text
+        }
         if let about = syntax.about { policy.about = about }
         if let isEnabled = syntax.isEnabled { policy.isEnabled = isEnabled }
         let checked = policy
@@ -80,7 +83,7 @@ struct RetentionRunner {
     }
 
     private func bytes(_ most: RetentionPolicySyntax.Span) throws(MartletError) -> Int? {
-        if most.text == "NONE" { return nil }
+        if most.text.isEmpty { return nil }
         guard let bytes = ByteSize.parse(most.text) else {
             throw context.error(
                 .semantic, "'\(most.text)' is not an amount of bytes", at: most.offset,
@@ -114,7 +117,7 @@ struct RetentionRunner {
     private static let columns = [
         ColumnDescription("name", .string), ColumnDescription("table", .string), ColumnDescription("device", .string),
         ColumnDescription("keep", .string), ColumnDescription("at_most", .string), ColumnDescription("enabled", .bool),
-        ColumnDescription("description", .string),
+        ColumnDescription("description", .string), ColumnDescription("export_to", .string),
     ]
 
     private static func row(_ policy: RetentionPolicy) -> [FieldValue?] {
@@ -124,7 +127,8 @@ struct RetentionRunner {
             .string(policy.name), policy.table.map { .string($0) },
             device.isEmpty ? nil : .string(device.joined(separator: " AND ")),
             .string(([ScanNotice.text(policy.rowLife)] + tiers).joined(separator: ", ")),
-            policy.mostBytes.map { .string(ByteSize.text($0)) }, .bool(policy.isEnabled), .string(policy.about),
+            policy.mostBytes.map { .string(ByteSize.text($0)) }, .bool(policy.isEnabled),
+            .string(policy.about), policy.destination.map { .string($0) },
         ]
     }
 
@@ -156,15 +160,19 @@ struct RetentionRunner {
     private func report(_ run: RetentionRun) throws(MartletError) -> Operator {
         func moment(_ time: Int64) -> FieldValue { .timestamp(Timestamp(nanoseconds: time)) }
         let rows = run.reports.map { report -> [FieldValue?] in
-            [
+            // Nothing was taken where a step failed at once.
+            let time: TimeRange? = report.move.time.isEmpty ? nil : report.move.time
+            let (first, last) = (time.map { moment($0.lowerBound) }, time.map { moment($0.upperBound) })
+            return [
                 .string(report.policy), .string(report.table),
                 .string(report.source.map { "rollups of " + ScanNotice.text($0) } ?? "rows"),
                 .string(report.target.map { "rollups of " + ScanNotice.text($0) } ?? "nothing"),
                 moment(report.cutoff), .string(report.isForBytes ? "bytes" : "age"),
                 .int64(Int64(report.move.rowCount)), .int64(Int64(report.move.sourceCount)),
-                .int64(Int64(report.move.rollupCount)), moment(report.move.time.lowerBound),
-                moment(report.move.time.upperBound), .bool(report.move.isComplete), .int64(run.bytesBefore),
-                .int64(run.bytesAfter),
+                .int64(Int64(report.move.rollupCount)), first, last,
+                .bool(report.move.isComplete), .int64(run.bytesBefore), .int64(run.bytesAfter),
+                .int64(Int64(report.move.archivedRowCount)), report.destination.map { .string($0) },
+                report.failure.map { .string($0) },
             ]
         }
         return try context.table(
@@ -176,7 +184,8 @@ struct RetentionRunner {
                 ColumnDescription("taken", .int64), ColumnDescription("rollups", .int64),
                 ColumnDescription("first_time", .timestamp), ColumnDescription("last_time", .timestamp),
                 ColumnDescription("complete", .bool), ColumnDescription("bytes_before", .int64),
-                ColumnDescription("bytes_after", .int64),
+                ColumnDescription("bytes_after", .int64), ColumnDescription("exported", .int64),
+                ColumnDescription("exported_to", .string), ColumnDescription("error", .string),
             ], rows)
     }
 }

@@ -13,8 +13,10 @@ struct RetentionPolicySyntax: Sendable {
     var tags: [(key: Name, value: String)] = []
     var rowLife: Span?
     var tiers: [(width: Span, life: Span)] = []
-    /// The most bytes, in quotes; `NONE` stands for no bound.
+    /// The most bytes, in quotes; empty for no bound.
     var mostBytes: Span?
+    /// Where rows are exported to before they go; empty for nowhere.
+    var destination: Span?
     var about: String?
     var isEnabled: Bool?
 }
@@ -32,7 +34,7 @@ enum RetentionSyntax: Sendable {
 
 extension Parser {
     /// `RETENTION POLICY name [ON table] [WHERE tag = 'value' [AND ...]] [KEEP '7 days' [, '1 minute' FOR '90 days' ...]]
-    /// [AT MOST '10 GiB' | NONE] [DESCRIPTION 'text'] [ENABLED | DISABLED]`, from the name on.
+    /// [AT MOST '10 GiB' | NONE] [EXPORT TO 'destination' | NONE] [DESCRIPTION 'text'] [ENABLED | DISABLED]`, from the name on.
     mutating func parseRetentionPolicy() throws(MartletError) -> RetentionPolicySyntax {
         var policy = RetentionPolicySyntax(name: try parseName("a policy's name"))
         if take(.on) { policy.table = try parseTableName() }
@@ -47,14 +49,11 @@ extension Parser {
         }
         if takeWord("AT") {
             guard takeWord("MOST") else { throw unexpected("MOST after AT") }
-            let offset = Int(peek.start)
-            if takeWord("NONE") {
-                policy.mostBytes = .init(text: "NONE", offset: offset)
-            } else if let text = takeString() {
-                policy.mostBytes = .init(text: text, offset: offset)
-            } else {
-                throw unexpected("an amount of bytes in single quotes, or NONE", hint: "AT MOST '10 GiB'")
-            }
+            policy.mostBytes = try parseTextOrNone("an amount of bytes", hint: "AT MOST '10 GiB'")
+        }
+        if takeWord("EXPORT") {
+            try expect(.to)
+            policy.destination = try parseTextOrNone("a destination", hint: "EXPORT TO '/srv/archive'")
         }
         if takeWord("DESCRIPTION") {
             guard let text = takeString() else { throw unexpected("a text in single quotes") }
@@ -71,6 +70,18 @@ extension Parser {
     mutating func expectRetentionPolicy() throws(MartletError) {
         advance()
         guard takeWord("POLICY") else { throw unexpected("POLICY after RETENTION") }
+    }
+
+    /// A text in quotes, or NONE, which gives an empty one.
+    private mutating func parseTextOrNone(
+        _ what: String, hint: String
+    ) throws(MartletError) -> RetentionPolicySyntax.Span {
+        let offset = Int(peek.start)
+        if takeWord("NONE") { return .init(text: "", offset: offset) }
+        guard let text = takeString(), !text.isEmpty else {
+            throw unexpected("\(what) in single quotes, or NONE", hint: hint)
+        }
+        return .init(text: text, offset: offset)
     }
 
     private mutating func parseSpan() throws(MartletError) -> RetentionPolicySyntax.Span {

@@ -156,10 +156,7 @@ final class NamespaceStore: NamespaceEngine {
         writing: (NamespaceWriter, Reading) throws(MartletError) -> Result
     ) throws(MartletError) -> Result {
         for _ in 0..<2 {
-            let state = try change { (writer) throws(MartletError) in
-                try writer.ensureUsableLog()
-                return writer.state
-            }
+            let state = try settled()
             let read = try reading(state)
             let result = try change { (writer) throws(MartletError) -> Result? in
                 whileStill(read, state, writer.state) ? try writing(writer, read) : nil
@@ -169,6 +166,14 @@ final class NamespaceStore: NamespaceEngine {
         return try change { (writer) throws(MartletError) in
             try writer.ensureUsableLog()
             return try writing(writer, try reading(writer.state))
+        }
+    }
+
+    /// The present state, once what an earlier commit that failed may have left on the disk is settled.
+    func settled() throws(MartletError) -> NamespaceState {
+        try change { (writer) throws(MartletError) in
+            try writer.ensureUsableLog()
+            return writer.state
         }
     }
 

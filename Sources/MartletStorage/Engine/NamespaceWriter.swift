@@ -108,11 +108,11 @@ final class NamespaceWriter {
 
     /// Writes rows, if any, and an erasure as one commit: readers see both or neither, and so does a recovery. The
     /// rows are the engine's own: they do not count against the limit on series, and none may be refused.
-    func commit(_ batch: AppendBatch?, erasing: (_ commit: UInt64) -> Tombstone) throws(MartletError) {
+    func commit(_ batches: [AppendBatch], erasing: (_ commit: UInt64) -> Tombstone) throws(MartletError) {
         try ensureUsableLog()
         var catalog = state.catalog
         var stages: [UInt32: TableStage] = [:]
-        if let batch {
+        for batch in batches {
             var stage = stage(for: batch, catalog, &stages)
             if let refused = try add(batch, to: &stage, sealedSeries: 0, limit: .max).first { throw refused.error }
             catalog.define(stage.definition)

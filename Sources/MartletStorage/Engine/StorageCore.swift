@@ -96,4 +96,6 @@ package struct StorageStatistics: Sendable, Hashable {
     /// Memory reserved of the budget, and its limit.
     package var memoryUsed = 0
     package var memoryLimit = 0
+
+    package init() {}
 }

@@ -34,6 +34,8 @@ package struct StorageOptions: Sendable {
     package var retentionInterval: Int? = 300
     /// Bytes a second that a run of retention reads at most, or `nil` for as fast as it goes.
     package var retentionBytesPerSecond: Int?
+    /// Writes rows out where policies export them before they go; without one such rows stay.
+    package var archive: (any RetentionArchive)?
     /// The share of memory that the cache of decoded blocks may take, in bytes; `nil` means three eighths of the
     /// limit.
     package var cacheBytes: Int?

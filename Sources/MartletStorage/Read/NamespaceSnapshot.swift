@@ -6,8 +6,14 @@ final class NamespaceSnapshot: ReadSnapshot {
     let series: SeriesCatalog
     private let core: StorageCore
     private let latestRows: LatestRows
+    /// Whether scans give rows for what rollups stand for.
+    private let readsTiers: Bool
 
-    init(_ state: NamespaceState, series: SeriesCatalog, core: StorageCore, latestRows: LatestRows = LatestRows()) {
+    init(
+        _ state: NamespaceState, series: SeriesCatalog, core: StorageCore, latestRows: LatestRows = LatestRows(),
+        readsTiers: Bool = true
+    ) {
+        self.readsTiers = readsTiers
         self.state = state
         self.latestRows = latestRows
         self.series = series
@@ -23,7 +29,7 @@ final class NamespaceSnapshot: ReadSnapshot {
 
     func scan(_ request: ScanRequest, context: QueryContext) throws(MartletError) -> any TableScan {
         let rows = try rowScan(request, context: context)
-        let tiers = try tiers(of: request.table, overlapping: request.time)
+        let tiers = readsTiers ? try tiers(of: request.table, overlapping: request.time) : []
         if tiers.isEmpty { return rows }
         return try TieredScan(
             self, request, base: try definition(request.table), tiers: tiers, rows: rows, context: context)

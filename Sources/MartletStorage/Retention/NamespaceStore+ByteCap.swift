@@ -30,6 +30,7 @@ extension NamespaceStore {
                     {
                         reports[known].move.add(report.move)
                         reports[known].cutoff = report.cutoff
+                        reports[known].failure = report.failure ?? reports[known].failure
                     } else {
                         reports.append(report)
                     }
@@ -59,8 +60,9 @@ extension NamespaceStore {
             var report = RetentionReport(
                 policy: policy.name, table: table.name, source: source, target: nil, cutoff: overflow ? .max : next)
             report.isForBytes = true
-            report.move = try move(report, .all, isDryRun: isDryRun, &pace, context)
-            if report.move.sourceCount > 0 { reports.append(report) }
+            if source == nil { report.destination = policy.destination }
+            try carryOut(&report, .all, isDryRun: isDryRun, &pace, context)
+            if report.move.sourceCount > 0 || report.failure != nil { reports.append(report) }
         }
         return reports
     }

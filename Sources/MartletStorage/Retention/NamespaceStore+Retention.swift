@@ -12,6 +12,10 @@ package struct RetentionReport: Sendable, Hashable {
     package var cutoff: Int64
     /// Whether they go because there are more bytes than the policy allows, and not for their age.
     package var isForBytes = false
+    /// Where rows are exported to before they go.
+    package var destination: String?
+    /// What ended the step before its time.
+    package var failure: String?
     package var move = TierMove()
 }
 
@@ -53,6 +57,7 @@ extension NamespaceStore {
 
     package func setRetentionPolicy(_ policy: RetentionPolicy) throws(MartletError) {
         try policy.validate()
+        if let destination = policy.destination { try core.options.archive?.check(destination) }
         let outcome = try append([RetentionPolicies.row(policy)])
         if let refused = outcome.rejected.first { throw refused.error }
         try refreshExpiry()
@@ -90,8 +95,8 @@ extension NamespaceStore {
             for (chosen, series) in policies.assignments(for: definition.name) {
                 if let policy, policy != chosen.name { continue }
                 for var report in try ladder(of: chosen, definition.name, now: run.time) {
-                    report.move = try move(report, series, isDryRun: isDryRun, &pace, context)
-                    if report.move.sourceCount > 0 { run.reports.append(report) }
+                    try carryOut(&report, series, isDryRun: isDryRun, &pace, context)
+                    if report.move.sourceCount > 0 || report.failure != nil { run.reports.append(report) }
                 }
             }
         }
@@ -125,9 +130,13 @@ extension NamespaceStore {
             let life = source == nil || (own == nil && next != nil) ? policy.rowLife : own?.life ?? policy.life
             let (age, overflow) = reference.subtractingReportingOverflow(life)
             if overflow { return nil }
-            let cutoff = TierTable(of: table, width: next?.width ?? source ?? 1).start(of: age)
+            let destination = source == nil ? policy.destination : nil
+            // Rows are exported by whole days: few files, and none of a part of a day unless rows come late.
+            let grain = max(next?.width ?? source ?? 1, destination == nil ? 1 : RetentionPolicy.day)
+            let cutoff = TierTable(of: table, width: grain).start(of: age)
             return RetentionReport(
-                policy: policy.name, table: table, source: source, target: next?.width, cutoff: cutoff)
+                policy: policy.name, table: table, source: source, target: next?.width, cutoff: cutoff,
+                destination: destination)
         }
     }
 
@@ -156,17 +165,30 @@ extension NamespaceStore {
         }
     }
 
-    /// Carries out one step in commits of bounded size.
-    func move(
-        _ report: RetentionReport, _ series: TagPredicate, isDryRun: Bool, _ pace: inout RetentionPace,
+    /// Carries out one step. Where its rows cannot be exported, they stay, the report says why, and the run goes on.
+    func carryOut(
+        _ report: inout RetentionReport, _ series: TagPredicate, isDryRun: Bool, _ pace: inout RetentionPace,
         _ context: QueryContext
-    ) throws(MartletError) -> TierMove {
-        var total = TierMove()
+    ) throws(MartletError) {
+        do throws(MartletError) {
+            try move(&report, series, isDryRun: isDryRun, &pace, context)
+        } catch {
+            guard report.destination != nil, error.code != .cancelled, error.code != .closed else { throw error }
+            report.failure = "\(error)"
+            StorageCounters.add(core.counters.failures, 1)
+        }
+    }
+
+    /// Carries out one step in commits of bounded size, and adds what each did to the report.
+    private func move(
+        _ report: inout RetentionReport, _ series: TagPredicate, isDryRun: Bool, _ pace: inout RetentionPace,
+        _ context: QueryContext
+    ) throws(MartletError) {
         var step = TierStep(
             table: report.table, series: series, range: .empty, source: report.source, target: report.target)
         guard let source = currentState.catalog[step.name(report.source)],
             let base = currentState.catalog[report.table]
-        else { return total }
+        else { return }
         let seriesCount = try seriesIDs(of: source.id, series, currentState).count
         let grid = TierTable(of: report.table, width: report.target ?? report.source ?? 1)
         var next = Int64.min
@@ -186,12 +208,17 @@ extension NamespaceStore {
             }
             step.range = TimeRange(start, end)
             let bytes = try currentState.byteCount(of: source.id, in: step.range)
-            total.add(try move(step, commits: !isDryRun))
+            if let destination = report.destination, !isDryRun {
+                if let move = try moveArchiving(step, to: destination, policy: report.policy, context) {
+                    report.move.add(move)
+                }
+            } else {
+                report.move.add(try move(step, commits: !isDryRun))
+            }
             if !isDryRun { try pace.wait(for: bytes, context) }
             if end >= report.cutoff - 1 { break }
             next = end + 1
         }
-        return total
     }
 
     /// Rewrites segments of which a share of the time was erased, so that the bytes are given back; says whether there were any.
@@ -230,6 +257,10 @@ extension NamespaceStore {
         try add("rollups", .int64, .field) { .int64(Int64($0.move.rollupCount)) }
         try add("rows_before", .int64, .field) { .int64(Int64($0.move.formerRowCount)) }
         try add("rows_in_rollups", .int64, .field) { .int64(Int64($0.move.rolledRowCount)) }
+        try add("exported_rows", .int64, .field) { .int64(Int64($0.move.archivedRowCount)) }
+        try add("exported_bytes", .int64, .field) { .int64(Int64($0.move.archivedByteCount)) }
+        try add("exported_to", .string, .field) { .string($0.destination ?? "") }
+        try add("error", .string, .field) { .string($0.failure ?? "") }
         try add("complete", .bool, .field) { .bool($0.move.isComplete) }
         try add("first_time", .int64, .field) { .int64($0.move.time.lowerBound) }
         try add("last_time", .int64, .field) { .int64($0.move.time.upperBound) }

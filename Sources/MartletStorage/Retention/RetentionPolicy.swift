@@ -34,6 +34,8 @@ package struct RetentionPolicy: Sendable, Hashable {
     ]
     /// The most bytes that its tables may take together, or `nil`: beyond, the oldest rows and rollups go whatever their age.
     package var mostBytes: Int?
+    /// Where rows are exported to before they become rollups or go, or `nil`: a directory, or what another sink takes.
+    package var destination: String?
     /// Whether the policy is carried out.
     package var isEnabled = true
 
@@ -95,7 +97,9 @@ package struct RetentionPolicy: Sendable, Hashable {
 package struct RetentionPolicies: Sendable {
     package static let table = "_retention_policies"
     private static let name = "policy"
+    /// Columns that policies of earlier versions lack: the first that has something to say brings them.
     private static let mostBytes = "most_bytes"
+    private static let destination = "destination"
 
     /// By name.
     package let policies: [RetentionPolicy]
@@ -106,9 +110,9 @@ package struct RetentionPolicies: Sendable {
             policies = []
             return
         }
-        // The first policy of a namespace that was made before there were bytes brings their column.
-        let hasBytes = schema.fields.contains { $0.name == Self.mostBytes }
-        let fields = ["about", "table", "tags", "row_life", "tiers", "enabled"] + (hasBytes ? [Self.mostBytes] : [])
+        let optional = [Self.mostBytes, Self.destination]
+            .filter { name in schema.fields.contains { $0.name == name } }
+        let fields = ["about", "table", "tags", "row_life", "tiers", "enabled"] + optional
         let scan = try snapshot.scan(ScanRequest(table: Self.table, fields: fields), context: context)
         let names = try scan.tagCodes(Self.name)
         var found: [RetentionPolicy] = []
@@ -118,29 +122,36 @@ package struct RetentionPolicies: Sendable {
                 guard code != SeriesTagCodes.absent else { continue }
                 let row = Int(run.start + run.count) - 1
                 found.append(
-                    try Self.policy(names.dictionary.string(Int(code)), batch.fields.map { $0.value(at: row) }))
+                    try Self.policy(
+                        names.dictionary.string(Int(code)),
+                        Dictionary(zip(fields, batch.fields.map { $0.value(at: row) })) { $1 }))
             }
         }
         policies = found.sorted { $0.name < $1.name }
     }
 
-    private static func policy(_ name: String, _ values: [FieldValue?]) throws(MartletError) -> RetentionPolicy {
+    private static func policy(
+        _ name: String, _ values: [String: FieldValue?]
+    ) throws(MartletError) -> RetentionPolicy {
         var policy = RetentionPolicy(name: name)
-        func text(_ place: Int) -> String? {
-            guard case .string(let text)? = values[place] else { return nil }
+        func text(_ field: String) -> String? {
+            guard case .string(let text)?? = values[field] else { return nil }
             return text
         }
-        policy.about = text(0) ?? ""
-        policy.table = text(1).flatMap { $0.isEmpty ? nil : $0 }
-        guard case .int64(let life)? = values[3], case .bool(let isEnabled)? = values[5], let tiers = text(4),
-            let tags = PairList.decode(text(2) ?? ""), let ladder = PairList.decode(tiers)
+        func unlessEmpty(_ text: String?) -> String? { text.flatMap { $0.isEmpty ? nil : $0 } }
+        policy.about = text("about") ?? ""
+        policy.table = unlessEmpty(text("table"))
+        policy.destination = unlessEmpty(text(Self.destination))
+        guard case .int64(let life)?? = values["row_life"], case .bool(let isEnabled)?? = values["enabled"],
+            let tiers = text("tiers"), let tags = PairList.decode(text("tags") ?? ""),
+            let ladder = PairList.decode(tiers)
         else {
             throw MartletError(
                 .corrupt,
                 "the row of retention policy '\(name)' in \(table) is not one that was written by a statement",
                 hint: "DROP RETENTION POLICY and CREATE it again")
         }
-        if values.count > 6, case .int64(let bytes)? = values[6], bytes > 0 { policy.mostBytes = Int(bytes) }
+        if case .int64(let bytes)?? = values[mostBytes], bytes > 0 { policy.mostBytes = Int(bytes) }
         policy.rowLife = life
         policy.isEnabled = isEnabled
         policy.tags = Dictionary(tags) { $1 }
@@ -163,6 +174,7 @@ package struct RetentionPolicies: Sendable {
             ("tags", .string(PairList.encode(tags))), ("row_life", .int64(policy.rowLife)),
             ("tiers", .string(PairList.encode(tiers))), ("enabled", .bool(policy.isEnabled)),
             (Self.mostBytes, .int64(Int64(policy.mostBytes ?? 0))),
+            (Self.destination, .string(policy.destination ?? "")),
         ]
         var schema = [
             ColumnDescription(TableSchema.timeColumn, .timestamp, .time), ColumnDescription(name, .string, .tag),

@@ -12,6 +12,9 @@ package struct TierMove: Sendable, Hashable {
     package var rolledRowCount = 0
     /// Rows that the target's buckets stood for before.
     package var formerRowCount = 0
+    /// Rows that were exported before they went, and the bytes of the files.
+    package var archivedRowCount = 0
+    package var archivedByteCount = 0
     /// The first and last time of the moved rows.
     package var time = TimeRange.empty
 
@@ -24,6 +27,8 @@ package struct TierMove: Sendable, Hashable {
         rollupCount += other.rollupCount
         rolledRowCount += other.rolledRowCount
         formerRowCount += other.formerRowCount
+        archivedRowCount += other.archivedRowCount
+        archivedByteCount += other.archivedByteCount
         time = time.union(other.time)
     }
 }
@@ -47,9 +52,10 @@ extension NamespaceStore {
     }
 
     /// What a step read, ready to be written.
-    private struct Reading: Sendable {
+    struct Reading: Sendable {
         var move = TierMove()
-        var batch: AppendBatch?
+        /// The rollups, if there are any, and what else belongs to the commit.
+        var batches: [AppendBatch] = []
         var sourceTable: UInt32
         /// The canonical tag bytes of the series, or `nil` for all.
         var erased: [[UInt8]]?
@@ -62,23 +68,31 @@ extension NamespaceStore {
         if !commits { return try read(step, currentState).move }
         return try change(
             reading: { (state) throws(MartletError) in try read(step, state) },
-            whileStill: { reading, former, present in
-                let target = step.target.flatMap { present.catalog[step.name($0)]?.id }
-                return former.catalog[step.table] == present.catalog[step.table]
-                    && former.erasureEpoch == present.erasureEpoch
-                    && !present.holdsRows(of: reading.sourceTable, in: step.range, after: former.commit)
-                    && !(target.map { present.holdsRows(of: $0, in: step.range, after: former.commit) } ?? false)
-            },
-            writing: { (writer, reading) throws(MartletError) in
-                if reading.move.sourceCount == 0 { return reading.move }
-                try writer.commit(reading.batch) { commit in
-                    Tombstone(commit: commit, table: reading.sourceTable, time: step.range, series: reading.erased)
-                }
-                return reading.move
-            })
+            whileStill: { reading, former, present in holds(reading, step, former: former, present: present) },
+            writing: { (writer, reading) throws(MartletError) in try write(reading, step, writer) })
     }
 
-    private func read(_ step: TierStep, _ state: NamespaceState) throws(MartletError) -> Reading {
+    /// Whether what was read of a former state is what a present one has.
+    func holds(_ reading: Reading, _ step: TierStep, former: NamespaceState, present: NamespaceState) -> Bool {
+        let target = step.target.flatMap { present.catalog[step.name($0)]?.id }
+        return former.catalog[step.table] == present.catalog[step.table]
+            && former.erasureEpoch == present.erasureEpoch
+            && !present.holdsRows(of: reading.sourceTable, in: step.range, after: former.commit)
+            && !(target.map { present.holdsRows(of: $0, in: step.range, after: former.commit) } ?? false)
+    }
+
+    /// Writes what was read and erases what it came from.
+    func write(
+        _ reading: Reading, _ step: TierStep, _ writer: NamespaceWriter
+    ) throws(MartletError) -> TierMove {
+        if reading.move.sourceCount == 0 { return reading.move }
+        try writer.commit(reading.batches) { commit in
+            Tombstone(commit: commit, table: reading.sourceTable, time: step.range, series: reading.erased)
+        }
+        return reading.move
+    }
+
+    func read(_ step: TierStep, _ state: NamespaceState) throws(MartletError) -> Reading {
         let snapshot = NamespaceSnapshot(state, series: series, core: core)
         let context = QueryContext(memory: core.budget, clock: core.clock)
         let base = try snapshot.definition(step.table)
@@ -104,7 +118,7 @@ extension NamespaceStore {
         let entries = buckets.entries
         reading.move.rollupCount = entries.count
         reading.move.rolledRowCount = entries.reduce(0) { $0 + $1.bucket.rowCount }
-        reading.batch = try AppendBatch(TierRows.batch(tier, base.fields, entries))
+        reading.batches = [try AppendBatch(TierRows.batch(tier, base.fields, entries))]
         return reading
     }
 }

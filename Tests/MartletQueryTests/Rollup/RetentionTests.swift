@@ -107,9 +107,9 @@ import Testing
                 == ["a|\(5 * 24 + 1)", "b|\(3 * 24 + 1)"])
         #expect(
             try fixture.rows("EXPLAIN POLICY FOR cpu WHERE host = 'a'") == [
-                "device|cpu|host = 'a'|5 days|NULL|true|a is audited|true|a device with 1 tags: the most specific one that is enabled",
-                "cpus|cpu|NULL|3 days|NULL|true|(empty)|false|the table: less specific",
-                "everything|NULL|NULL|1 day|NULL|true|(empty)|false|the whole namespace: less specific",
+                "device|cpu|host = 'a'|5 days|NULL|true|a is audited|NULL|true|a device with 1 tags: the most specific one that is enabled",
+                "cpus|cpu|NULL|3 days|NULL|true|(empty)|NULL|false|the table: less specific",
+                "everything|NULL|NULL|1 day|NULL|true|(empty)|NULL|false|the whole namespace: less specific",
             ])
         try fixture.run("ALTER RETENTION POLICY device DISABLED", "RUN RETENTION")
         #expect(
@@ -142,7 +142,7 @@ import Testing
         for statement in wrong { #expect(fixture.failure(statement) != nil, "\(statement)") }
         try fixture.run("CREATE RETENTION POLICY p", "CREATE OR REPLACE RETENTION POLICY p KEEP '1 day'")
         #expect(fixture.failure("CREATE RETENTION POLICY p")?.code == .alreadyExists)
-        #expect(try fixture.rows("SHOW RETENTION POLICIES") == ["p|NULL|NULL|1 day|NULL|true|(empty)"])
+        #expect(try fixture.rows("SHOW RETENTION POLICIES") == ["p|NULL|NULL|1 day|NULL|true|(empty)|NULL"])
     }
 
     @Test func aChangedPolicyAppliesToWhatIsStored() throws {

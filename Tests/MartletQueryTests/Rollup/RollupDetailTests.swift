@@ -65,7 +65,7 @@ import Testing
             reading: { (state) throws(MartletError) in state.catalog["t"]?.id ?? 0 },
             whileStill: { _, _, _ in true },
             writing: { (writer, table) throws(MartletError) in
-                try writer.commit(try AppendBatch(batch)) { commit in
+                try writer.commit([try AppendBatch(batch)]) { commit in
                     Tombstone(commit: commit, table: table, time: TimeRange(-2, -1), series: nil)
                 }
             })
