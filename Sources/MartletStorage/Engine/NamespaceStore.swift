@@ -23,6 +23,8 @@ final class NamespaceStore: NamespaceEngine {
     let expiry = Guarded<[String: TableExpiry]>([:])
     /// The runs of retention that are under way.
     let retentionRuns = Guarded<[QueryContext]>([])
+    /// Held while a lot of rows is exported and erased: a lot that another run finds unfinished is then one that died.
+    let archiving = Guarded(())
     private let watching = Guarded(Watching())
     private struct Watching: Sendable { weak var observer: (any NamespaceObserver)? }
     private let isSyncScheduled = Atomic<Bool>(false)

@@ -36,7 +36,7 @@ extension NamespaceStore {
                     }
                 }
             }
-            if isDryRun { break }
+            if isDryRun || reports.contains(where: { $0.failure != nil }) { break }
             // What is left may take more room than its share of the time let expect.
             try reclaim()
         }

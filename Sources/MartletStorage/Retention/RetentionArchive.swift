@@ -185,8 +185,18 @@ extension NamespaceStore {
     /// Writes the rows of a step out and moves them on. Others append meanwhile; where they append to the same range, what
     /// was written is removed and written again.
     ///
+    /// Another run of the namespace that archives waits meanwhile.
+    ///
     /// - Returns: `nil` where rows kept coming.
     func moveArchiving(
+        _ step: TierStep, to destination: String, policy: String, _ context: QueryContext
+    ) throws(MartletError) -> TierMove? {
+        try archiving.withLock { (_) throws(MartletError) in
+            try moveAlone(step, to: destination, policy: policy, context)
+        }
+    }
+
+    private func moveAlone(
         _ step: TierStep, to destination: String, policy: String, _ context: QueryContext
     ) throws(MartletError) -> TierMove? {
         guard let archive = core.options.archive else {

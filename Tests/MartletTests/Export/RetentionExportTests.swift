@@ -188,6 +188,24 @@ import Testing
         #expect(try machine.run("SHOW RETENTION POLICIES")[0][column] == nil)
     }
 
+    @Test func runsAtTheSameTimeExportEachRowOnce() async throws {
+        let machine = try Machine(SimulatedFileSystem(seed: 1))
+        try machine.append((0..<500).map { ($0 * Self.hour, $0) })
+        try machine.run("CREATE RETENTION POLICY p ON t KEEP '1 day' EXPORT TO '/archive'")
+        await withTaskGroup(of: Void.self) { group in
+            for _ in 0..<4 {
+                group.addTask {
+                    for row in (try? machine.space.query("RUN RETENTION").rows()) ?? [[.string("failed")]] {
+                        // The last column is the error.
+                        #expect(row.last == .some(nil))
+                    }
+                }
+            }
+        }
+        let (archived, kept) = (try machine.archived(), try machine.kept())
+        #expect(!archived.isEmpty && archived + kept == Array(0..<500))
+    }
+
     @Test(arguments: 1...16 as ClosedRange<UInt64>)
     func everyRowIsInTheDatabaseOrInTheArchiveAndNotInBoth(seed: UInt64) throws {
         var random = SeededGenerator(seed: seed)
