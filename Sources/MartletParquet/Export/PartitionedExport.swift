@@ -137,8 +137,8 @@ package final class PartitionedExport {
 
     private static func manifestName(_ part: String) -> String { "_manifest-\(part).json" }
 
-    /// Removes the Parquet parts and the manifest of an export under a name of its own: finished or not, and also where an earlier
-    /// removal came half-way. O(days of the range).
+    /// Removes the Parquet parts and the manifest of an export under a name of its own: finished or not, and also where an
+    /// earlier removal came half-way. O(days of the range).
     ///
     /// - Parameter time: the rows that the export was of.
     package static func remove(

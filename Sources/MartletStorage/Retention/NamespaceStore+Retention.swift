@@ -132,8 +132,8 @@ extension NamespaceStore {
             if overflow { return nil }
             let destination = source == nil ? policy.destination : nil
             // Rows are exported by whole days: few files, and none of a part of a day unless rows come late.
-            let grain = max(next?.width ?? source ?? 1, destination == nil ? 1 : RetentionPolicy.day)
-            let cutoff = TierTable(of: table, width: grain).start(of: age)
+            let due = destination == nil ? age : TierTable(of: table, width: RetentionPolicy.day).start(of: age)
+            let cutoff = TierTable(of: table, width: next?.width ?? source ?? 1).start(of: due)
             return RetentionReport(
                 policy: policy.name, table: table, source: source, target: next?.width, cutoff: cutoff,
                 destination: destination)
@@ -262,8 +262,8 @@ extension NamespaceStore {
         try add("exported_to", .string, .field) { .string($0.destination ?? "") }
         try add("error", .string, .field) { .string($0.failure ?? "") }
         try add("complete", .bool, .field) { .bool($0.move.isComplete) }
-        try add("first_time", .int64, .field) { .int64($0.move.time.lowerBound) }
-        try add("last_time", .int64, .field) { .int64($0.move.time.upperBound) }
+        try add("first_time", .int64, .field) { $0.move.time.isEmpty ? nil : .int64($0.move.time.lowerBound) }
+        try add("last_time", .int64, .field) { $0.move.time.isEmpty ? nil : .int64($0.move.time.upperBound) }
         try add("bytes_before", .int64, .field) { _ in .int64(run.bytesBefore) }
         try add("bytes_after", .int64, .field) { _ in .int64(run.bytesAfter) }
         let batch = RecordBatch(schema: schema, columns: columns, rowCount: run.reports.count)

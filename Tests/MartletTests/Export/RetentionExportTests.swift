@@ -122,6 +122,15 @@ import Testing
         #expect(try machine.files().count == 3)
     }
 
+    @Test func bucketsThatDoNotFitIntoDaysAreNotCut() throws {
+        let machine = try Machine(SimulatedFileSystem(seed: 1))
+        try machine.append((0..<96).map { ($0 * Self.hour, $0) })
+        try machine.run("CREATE RETENTION POLICY p ON t KEEP '1 day', '5 hours' FOR '100 days' EXPORT TO '/archive'")
+        try machine.run("RUN RETENTION")
+        // The last whole bucket before the third day begins ends with hour 44.
+        #expect(try machine.archived() == Array(0..<45))
+    }
+
     @Test func aDeletionSaysWhichExportedFilesHoldRowsOfItsTime() throws {
         let machine = try Machine(SimulatedFileSystem(seed: 1))
         try machine.append((0..<96).map { ($0 * Self.hour, $0) })
@@ -190,7 +199,7 @@ import Testing
 
     @Test func runsAtTheSameTimeExportEachRowOnce() async throws {
         let machine = try Machine(SimulatedFileSystem(seed: 1))
-        try machine.append((0..<500).map { ($0 * Self.hour, $0) })
+        try machine.append((0..<200).map { ($0 * Self.hour, $0) })
         try machine.run("CREATE RETENTION POLICY p ON t KEEP '1 day' EXPORT TO '/archive'")
         await withTaskGroup(of: Void.self) { group in
             for _ in 0..<4 {
@@ -203,7 +212,7 @@ import Testing
             }
         }
         let (archived, kept) = (try machine.archived(), try machine.kept())
-        #expect(!archived.isEmpty && archived + kept == Array(0..<500))
+        #expect(!archived.isEmpty && archived + kept == Array(0..<200))
     }
 
     @Test(arguments: 1...16 as ClosedRange<UInt64>)
